@@ -1,0 +1,17 @@
+# dnsd_module(name DEPENDS ...): one static library of the folder's own .c files.
+# What a module may include is what it links: the arrows of docs/ARCHITECTURE.md (tools/dev/include-arrows checks them too).
+function(dnsd_module name)
+  cmake_parse_arguments(M "" "" "DEPENDS;EXTRA" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.c)
+  foreach(folder ${M_EXTRA})
+    file(GLOB more CONFIGURE_DEPENDS ${folder}/*.c)
+    list(APPEND sources ${more})
+  endforeach()
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${M_DEPENDS})
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC ${M_DEPENDS})
+endfunction()

@@ -1,0 +1,85 @@
+/* What one name holds, as operators write it and as the store keeps it: types, TTLs, data.
+ *
+ * JSON shape of a `dns-record/<name>` row (the predecessor's four members first):
+ *   {"a": ["192.0.2.1"], "aaaa": ["2001:db8::1"], "cname": "host.example.org", "txt": ["text"],
+ *    "mx": [{"exchange": "mail.example.org", "priority": 10}],
+ *    "caa": [{"flags": 0, "tag": "issue", "value": "letsencrypt.org"}],
+ *    "srv": ["0 5 443 host.example.org."], "type65280": ["\\# 2 abcd"],   any other type, as text
+ *    "ttl": 300, "ttls": {"txt": 5}}
+ * A member that holds one value may be a string (or object) instead of a list. TTL of a type:
+ * ttls.<type>, else ttl, else the zone's default. A value of A, AAAA or TXT that is not a string, an
+ * unknown type, a bad address: that value alone is a problem, the rest counts.
+ *
+ * Names in values: with a dot anywhere they are absolute, whether or not they end with one (the
+ * predecessor's rule); a single label is relative to the domain; "@" is the domain.
+ *
+ * Pure; any thread. Memory: struct record_set owns everything in it; record_set_free() accepts a
+ * zeroed one. Aborts when out of memory (writer side, see lib/mem.h).
+ */
+#ifndef DNSD_ZONE_RECORD_H
+#define DNSD_ZONE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dnsd/wire/name.h"
+#include "dnsd/wire/type.h"
+
+#define RECORD_RRS_MAX  100   /* values in one RRset (the shape of CVE-2024-1737) */
+#define RECORD_BYTES_MAX 60000 /* wire bytes of one RRset: one TCP message with room for the rest */
+#define RECORD_TTL_MAX  2147483647 /* RFC 2181 §8 */
+
+struct record_data {
+    uint8_t *bytes; /* owned: wire form, uncompressed */
+    uint16_t len;
+};
+struct record_rrset {
+    uint16_t type;
+    uint32_t ttl;
+    bool ttl_default; /* no TTL was given: it follows the zone's default */
+    struct record_data *data; /* owned; in the order given, no duplicates */
+    size_t count;
+};
+struct record_set {
+    struct record_rrset *sets; /* owned; in the order of types */
+    size_t count;
+};
+
+/* Called for each value that cannot be used: WHERE is the member ("a[1]"), WHY the reason. */
+typedef void record_problem_cb(void *ctx, const char *where, const char *why);
+
+/* Reads a row. ERR_MALFORMED only if JSON is not an object at all; otherwise problems are told one
+ * by one and the rest is in *out (which the caller frees in either case). */
+enum err record_from_json(const char *json, const struct wire_name *apex, uint32_t default_ttl,
+                          struct record_set *out, record_problem_cb *on_problem,
+                          void *ctx) MUST_USE;
+
+/* The row for SET: canonical (members sorted, one line), so that equal sets are equal texts. The
+ * caller frees it. */
+char *record_to_json(const struct record_set *set, const struct wire_name *apex);
+
+/* Adds one value in presentation form. TTL < 0: the default. A second TTL for a type replaces the
+ * first (RFC 2181 §5.2: one per RRset). A value that is there already is no error. */
+enum err record_add_text(struct record_set *set, uint16_t type, int64_t ttl_s, const char *text,
+                         const struct wire_name *apex, uint32_t default_ttl,
+                         struct err_info *info) MUST_USE;
+/* The same from wire form; RDATA must have passed wire_rdata_check(). */
+enum err record_add_wire(struct record_set *set, uint16_t type, uint32_t ttl_s,
+                         const uint8_t *rdata, size_t len, struct err_info *info) MUST_USE;
+
+/* Removes all values of TYPE; false if there were none. */
+bool record_remove(struct record_set *set, uint16_t type);
+
+const struct record_rrset *record_find(const struct record_set *set, uint16_t type);
+
+/* The rules for a whole name: CNAME alone (RFC 2181 §10.1) and single, no CNAME and no DNAME at the
+ * apex, SOA only at the apex, no CNAME at or above a challenge name, limits above, no type that a
+ * zone cannot hold, no DNSSEC records (the zone is unsigned). OWNER is absolute. */
+enum err record_check(const struct record_set *set, const struct wire_name *owner,
+                      const struct wire_name *apex, struct err_info *info) MUST_USE;
+
+bool record_equal(const struct record_set *a, const struct record_set *b);
+void record_set_free(struct record_set *set);
+
+#endif

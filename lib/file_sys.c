@@ -1,0 +1,145 @@
+#include "file_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum err from_errno(struct err_info *info, const char *doing, const char *path)
+{
+    enum err e = errno == ENOENT                      ? ERR_NOTFOUND
+                 : errno == EACCES || errno == EPERM ? ERR_DENIED
+                                                     : ERR_IO;
+    return err_set(info, e, "cannot %s %s: %s", doing, path, strerror(errno));
+}
+
+static enum err read_all(int fd, const char *path, uint8_t *bytes, size_t cap, size_t *len,
+                         struct err_info *info)
+{
+    *len = 0;
+    for (;;) {
+        ssize_t n = read(fd, bytes + *len, cap + 1 - *len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return from_errno(info, "read", path);
+        }
+        if (n == 0) {
+            bytes[*len] = '\0';
+            return ERR_OK;
+        }
+        *len += (size_t)n;
+        if (*len > cap) {
+            return err_set(info, ERR_LIMIT, "%s is larger than %zu bytes", path, cap);
+        }
+    }
+}
+
+enum err file_read(const char *path, size_t cap, uint8_t **out, size_t *len, struct err_info *info)
+{
+    struct stat st;
+    uint8_t *bytes = NULL;
+    enum err e = ERR_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return from_errno(info, "open", path);
+    }
+    if (fstat(fd, &st) != 0) {
+        e = from_errno(info, "stat", path);
+        goto out;
+    }
+    if (st.st_size > 0 && (uintmax_t)st.st_size > cap) {
+        e = err_set(info, ERR_LIMIT, "%s is larger than %zu bytes", path, cap);
+        goto out;
+    }
+    /* A regular file needs its own size; a pipe may need all of the cap. */
+    if (S_ISREG(st.st_mode)) {
+        cap = (size_t)st.st_size;
+    }
+    bytes = malloc(cap + 1);
+    if (bytes == NULL) {
+        e = err_set(info, ERR_NOMEM, "no memory to read %s", path);
+        goto out;
+    }
+    e = read_all(fd, path, bytes, cap, len, info);
+out:
+    close(fd);
+    if (e != ERR_OK) {
+        free(bytes);
+        return e;
+    }
+    *out = bytes;
+    return ERR_OK;
+}
+
+static enum err write_all(int fd, const char *path, const uint8_t *bytes, size_t len,
+                          struct err_info *info)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return from_errno(info, "write", path);
+        }
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return ERR_OK;
+}
+
+static enum err sync_folder(const char *path, struct err_info *info)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        snprintf(folder, sizeof folder, ".");
+    } else {
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash == path ? 1 : slash - path), path);
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return from_errno(info, "open", folder);
+    }
+    enum err e = fsync(fd) == 0 ? ERR_OK : from_errno(info, "sync", folder);
+    close(fd);
+    return e;
+}
+
+enum err file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
+                      struct err_info *info)
+{
+    char tmp[PATH_MAX];
+    int n = snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid());
+    if (n < 0 || (size_t)n >= sizeof tmp) {
+        return err_set(info, ERR_LIMIT, "path too long: %s", path);
+    }
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0) {
+        return from_errno(info, "create", tmp);
+    }
+    enum err e = write_all(fd, path, bytes, len, info);
+    if (e == ERR_OK && fchmod(fd, mode) != 0) {
+        e = from_errno(info, "set the mode of", tmp);
+    }
+    if (e == ERR_OK && fsync(fd) != 0) {
+        e = from_errno(info, "sync", tmp);
+    }
+    if (close(fd) != 0 && e == ERR_OK) {
+        e = from_errno(info, "close", tmp);
+    }
+    if (e == ERR_OK && rename(tmp, path) != 0) {
+        e = from_errno(info, "rename to", path);
+    }
+    if (e != ERR_OK) {
+        unlink(tmp);
+        return e;
+    }
+    return sync_folder(path, info);
+}

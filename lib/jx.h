@@ -1,0 +1,29 @@
+/* Typed access to JSON. Objects are read member by member; a member of the wrong type is
+ * ERR_MALFORMED with its path, a missing one is ERR_NOTFOUND. The door to jansson, except that code
+ * which builds JSON may use json_pack() and json_dumps() directly. Input is bounded by the caller;
+ * nesting by JX_DEPTH_MAX. Any thread, own objects.
+ */
+#ifndef LIB_JX_H
+#define LIB_JX_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+#define JX_DEPTH_MAX 64
+
+/* Parses LEN bytes; *out is the caller's to json_decref(). Duplicate keys and NULs are refused. */
+enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *info) MUST_USE;
+/* The same, and it must be an object. */
+enum err jx_parse_object(const char *text, size_t len, json_t **out, struct err_info *info) MUST_USE;
+
+/* *out is borrowed from OBJECT. */
+enum err jx_string(const json_t *object, const char *key, const char **out,
+                   struct err_info *info) MUST_USE;
+enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_info *info) MUST_USE;
+enum err jx_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,
+                struct err_info *info) MUST_USE;
+
+#endif

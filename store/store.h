@@ -1,0 +1,205 @@
+/* The store: remembers the platform's rows (PlatformDB), and tells when they change.
+ *
+ * What it is for. Typed operations on the rows of docs/ARCHITECTURE.md ("Rows"). No general query
+ * exists: SQL lives in this folder and nowhere else. The engine (SQLite now, rqlite beside it) is
+ * chosen in struct store_options; callers cannot tell them apart but by speed.
+ *
+ * What it refuses. It does not judge names or record text (dnsd/zone/record.h does); it checks only
+ * sizes, and that a record's value is a JSON object.
+ *
+ * Threads. Everything is called on the loop given to store_open(), and every callback runs there,
+ * always later, never inside the call that started it; exactly once. store_scan()'s row callback
+ * is the one exception and says so. Operations are carried out in the order they were started.
+ *
+ * Memory. Arguments are copied before the call returns. What a callback is handed is borrowed until
+ * it returns. A callback may start other operations, also store_close().
+ *
+ * Errors. ERR_CONFLICT: a row was not as the caller expected; re-read and decide again. ERR_BUSY:
+ * another writer held the database for longer than busy_ms; nothing was written. ERR_UNAVAIL: no
+ * engine to talk to now (rqlite: no leader). ERR_IO: disk full, unreadable, corrupt; INFO names the
+ * file and the reason. ERR_MALFORMED: not our database, or a value that is not what it should be.
+ * ERR_LIMIT: over a limit below. A write that reports an error has changed nothing.
+ *
+ * Revision. Each committed change of a row (by us or by any program; triggers see to it) takes the
+ * next revision. Revisions only grow, have no meaning but order, and are the zone's serial.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "lib/err.h"
+
+#define STORE_KEY_MAX   400          /* prefix and a name in text form */
+#define STORE_VALUE_MAX (256 * 1024) /* one row's value */
+#define STORE_FEED_KEEP 100000       /* revisions the feed remembers */
+#define STORE_BATCH_MAX 1000000      /* rows in one apply or load call */
+
+struct store;
+
+enum store_engine { STORE_SQLITE, STORE_RQLITE };
+
+struct store_options {
+    enum store_engine engine;
+    const char *sqlite_path;
+    bool must_exist; /* a missing database is ERR_NOTFOUND instead of made */
+    unsigned busy_ms; /* how long to wait for another writer; 0: 5000 */
+};
+
+/* Opens (makes, migrates) the database. On OK the caller owns the store until store_close(). */
+typedef void store_open_cb(void *ctx, enum err e, const struct err_info *info, struct store *s);
+void store_open(uv_loop_t *loop, const struct store_options *options, store_open_cb *cb, void *ctx);
+
+/* Finishes what was started, then closes. DONE may be NULL. */
+void store_close(struct store *s, void (*done)(void *ctx), void *ctx);
+
+/* Most operations end with no more than this. */
+typedef void store_done_cb(void *ctx, enum err e, const struct err_info *info);
+
+/* ---- the feed ---------------------------------------------------------------------------- */
+
+/* Which database this is, and how far it has come. ID changes when the file is made anew. */
+struct store_state {
+    char id[33];       /* 128 random bits in hex, made with the database */
+    uint64_t revision; /* of the last change; 0: never changed */
+    uint64_t oldest;   /* the first revision the feed still knows (revision + 1 if none) */
+};
+typedef void store_state_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_state *state);
+void store_state(struct store *s, store_state_cb *cb, void *ctx);
+
+/* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/, and
+ * challenge/ (the feed only names it: read the values with store_challenges_of()). */
+struct store_row {
+    const char *key;
+    const char *value; /* NULL: the row is gone */
+};
+struct store_feed {
+    const struct store_row *rows; /* in order of revision; a key may come again */
+    size_t count;
+    uint64_t revision; /* the reader has everything up to here once the rows are applied */
+    bool more;         /* ask again from `revision` at once */
+    bool pruned;       /* the feed no longer reaches back to `after` (or AFTER is of another
+                        * future): no rows; do a store_scan() */
+};
+typedef void store_feed_cb(void *ctx, enum err e, const struct err_info *info,
+                           const struct store_feed *feed);
+/* At most MAX rows of those changed after revision AFTER. Values are as of now, not as of then. */
+void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb *cb, void *ctx);
+
+/* ON_CHANGE is called soon (SQLite: a few ms) after any program committed a change; hints only, may
+ * come without a change. One watcher per store; NULL ends it. */
+void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx);
+
+/* All rows whose key begins with PREFIX ("" for all four kinds of the feed), as of one moment. ON_ROW
+ * is called on a thread of the store's, one row at a time, in the order of keys; false ends the scan
+ * with ERR_CANCELED. CB then runs on the loop with the revision that the rows are of. Other
+ * operations go on meanwhile. challenge/ rows come as key challenge/<name> with the challenge's
+ * value, once per value. */
+typedef bool store_row_cb(void *ctx, const struct store_row *row);
+typedef void store_scan_cb(void *ctx, enum err e, const struct err_info *info,
+                           const struct store_state *state);
+void store_scan(struct store *s, const char *prefix, store_row_cb *on_row, store_scan_cb *cb,
+                void *ctx);
+
+/* ---- records: dns-record/<name> ------------------------------------------------------------ */
+
+/* NAME is relative to the domain, lower case, "@" for the apex; JSON the row's object. */
+struct store_record {
+    const char *name;
+    const char *json; /* NULL: none */
+};
+typedef void store_record_cb(void *ctx, enum err e, const struct err_info *info,
+                             const struct store_record *record);
+/* ERR_NOTFOUND if there is none. */
+void store_record_get(struct store *s, const char *name, store_record_cb *cb, void *ctx);
+
+/* One row's wish: from EXPECT (NULL: must not exist) to VALUE (NULL: delete). */
+struct store_record_change {
+    const char *name;
+    const char *expect;
+    const char *value;
+};
+/* All or nothing. ERR_CONFLICT names the row that was not as expected. */
+void store_records_apply(struct store *s, const struct store_record_change *changes, size_t count,
+                         store_done_cb *cb, void *ctx);
+
+/* ---- users: user-core/<username> ----------------------------------------------------------- */
+
+struct store_user {
+    const char *name;
+    const char *core; /* core id */
+};
+typedef void store_user_cb(void *ctx, enum err e, const struct err_info *info,
+                           const struct store_user *user);
+void store_user_get(struct store *s, const char *name, store_user_cb *cb, void *ctx);
+
+enum store_put { STORE_ONLY_NEW, STORE_REPLACE };
+/* STORE_ONLY_NEW: ERR_CONFLICT if there is one, INFO says on which core. */
+void store_user_put(struct store *s, const struct store_user *user, enum store_put how,
+                    store_done_cb *cb, void *ctx);
+void store_user_delete(struct store *s, const char *name, store_done_cb *cb, void *ctx);
+
+struct store_tally {
+    size_t added, updated, unchanged;
+};
+typedef void store_tally_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_tally *tally);
+/* Adds or moves COUNT users in one transaction. */
+void store_users_load(struct store *s, const struct store_user *users, size_t count,
+                      store_tally_cb *cb, void *ctx);
+
+/* ---- cores: core-info/<id> ----------------------------------------------------------------- */
+
+/* As in the row; NULL members are absent. */
+struct store_core {
+    const char *id;
+    const char *url;
+    const char *ip;
+    const char *ipv6;
+    const char *cname;
+    const char *hosting;
+    bool available;
+    uint64_t users; /* on reading: how many rows of user-core/ name it */
+};
+typedef void store_cores_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_core *cores, size_t count);
+/* In the order of ids. A row that is not readable JSON is left out and logged. */
+void store_cores_list(struct store *s, store_cores_cb *cb, void *ctx);
+/* Members of the row that struct store_core does not know are kept as they were. */
+void store_core_put(struct store *s, const struct store_core *core, enum store_put how,
+                    store_done_cb *cb, void *ctx);
+/* ERR_CONFLICT while users are on it, unless FORCE. */
+void store_core_delete(struct store *s, const char *id, bool force, store_done_cb *cb, void *ctx);
+/* Reads a core-info row's value. *core borrows from the returned handle; free it with
+ * store_core_row_free(). Any thread. */
+struct store_core_row;
+enum err store_core_row_parse(const char *id, const char *json, struct store_core_row **row,
+                              struct store_core *core, struct err_info *info) MUST_USE;
+void store_core_row_free(struct store_core_row *row);
+
+/* ---- challenges: one row per value ---------------------------------------------------------- */
+
+struct store_challenge {
+    const char *name;  /* relative, as in records: _acme-challenge */
+    const char *value; /* the TXT value */
+    const char *order; /* who put it there */
+    int64_t expires_ms; /* wall clock; after it the value is not served */
+};
+/* The same name and value again renews order and expiry. */
+void store_challenge_put(struct store *s, const struct store_challenge *c, store_done_cb *cb,
+                         void *ctx);
+/* ERR_NOTFOUND if there is no such value. */
+void store_challenge_delete(struct store *s, const char *name, const char *value,
+                            store_done_cb *cb, void *ctx);
+typedef void store_challenges_cb(void *ctx, enum err e, const struct err_info *info,
+                                 const struct store_challenge *list, size_t count);
+/* Those of NAME (NULL: all), in the order of name and value, expired ones too. */
+void store_challenges_of(struct store *s, const char *name, store_challenges_cb *cb, void *ctx);
+/* Removes what expired at or before NOW_MS. */
+void store_challenges_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void *ctx);
+
+#endif
