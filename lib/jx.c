@@ -1,0 +1,122 @@
+#include "jx.h"
+
+#include <inttypes.h>
+
+/* jansson's own bound (2048) is deep enough to make recursion over the result a risk, so brackets
+ * are counted first. Malformed text is left for the parser to name. */
+static bool too_deep(const char *text, size_t len)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (in_string) {
+            if (c == '\\') {
+                i++;
+            } else if (c == '"') {
+                in_string = false;
+            }
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > JX_DEPTH_MAX) {
+                return true;
+            }
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *info)
+{
+    json_error_t error;
+    if (too_deep(text, len)) {
+        return err_set(info, ERR_LIMIT, "JSON is nested deeper than %d levels", JX_DEPTH_MAX);
+    }
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (root == NULL) {
+        if (json_error_code(&error) == json_error_out_of_memory) {
+            return err_set(info, ERR_NOMEM, "no memory to read JSON");
+        }
+        return err_set(info, ERR_MALFORMED, "JSON line %d, column %d: %s", error.line, error.column,
+                       error.text);
+    }
+    *out = root;
+    return ERR_OK;
+}
+
+enum err jx_parse_object(const char *text, size_t len, json_t **out, struct err_info *info)
+{
+    json_t *root = NULL;
+    enum err e = jx_parse(text, len, &root, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return err_set(info, ERR_MALFORMED, "JSON must be an object, as in {\"key\": ...}");
+    }
+    *out = root;
+    return ERR_OK;
+}
+
+static enum err find(const json_t *object, const char *key, const json_t **out,
+                     struct err_info *info)
+{
+    const json_t *member = json_object_get(object, key);
+    if (member == NULL || json_is_null(member)) {
+        return err_set(info, ERR_NOTFOUND, "%s: missing", key);
+    }
+    *out = member;
+    return ERR_OK;
+}
+
+enum err jx_string(const json_t *object, const char *key, const char **out, struct err_info *info)
+{
+    const json_t *member = NULL;
+    enum err e = find(object, key, &member, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!json_is_string(member)) {
+        return err_set(info, ERR_MALFORMED, "%s: must be a string", key);
+    }
+    *out = json_string_value(member);
+    return ERR_OK;
+}
+
+enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_info *info)
+{
+    const json_t *member = NULL;
+    enum err e = find(object, key, &member, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!json_is_boolean(member)) {
+        return err_set(info, ERR_MALFORMED, "%s: must be true or false", key);
+    }
+    *out = json_is_true(member);
+    return ERR_OK;
+}
+
+enum err jx_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,
+                struct err_info *info)
+{
+    const json_t *member = NULL;
+    enum err e = find(object, key, &member, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!json_is_integer(member)) {
+        return err_set(info, ERR_MALFORMED, "%s: must be a whole number", key);
+    }
+    int64_t value = json_integer_value(member);
+    if (value < min || value > max) {
+        return err_set(info, ERR_MALFORMED, "%s: must be from %" PRId64 " to %" PRId64, key, min,
+                       max);
+    }
+    *out = value;
+    return ERR_OK;
+}
