@@ -4,6 +4,7 @@ hung it for ever, labels over 63, EDNS ignored, CNAME only for A, JavaScript's o
 for users, upper-case rows that never match, unavailable cores in the service names, a stored `lsc`
 drifting from the real one, unescaped mail addresses in the SOA, broken encoders, and one bad stored
 record that killed the process."""
+import os
 import struct
 
 import pytest
@@ -111,8 +112,7 @@ def test_07_name_limits(dnsd):
     assert len(longest) == room
     tail = name_wire("@") + struct.pack("!HH", 1, 1)
     assert Reply(dnsd.udp(header() + longest + tail)).rcode == "NXDOMAIN"
-    assert dnsd.udp(header() + b"\x01a" + longest[1 + 63 - 61:] + tail)[3] & 15 in (1, 3)
-    assert dnsd.udp(header() + b"\x00".join([b""]) + longest + b"\x01a" + tail)[3] & 15 == 1
+    assert dnsd.udp(header() + longest + b"\x01a" + tail) == header(flags=QR | 1, qd=0)
     labels = b"\x01a" * ((255 - len(name_wire("@"))) // 2)
     assert Reply(dnsd.udp(header() + labels + tail)).rcode == "NXDOMAIN"
 
@@ -140,8 +140,7 @@ def test_12_cname_for_every_type(dnsd, qtype):
     reply = dnsd.ask("al", qtype)
     assert reply.rcode == "NOERROR" and reply.answer[0].lower() == "al 300 cname core-a", reply
     if qtype == "A":
-        assert reply.answer[1:] == ["core-a 300 A 192.0.2.1"] or \
-            [line.lower() for line in reply.answer[1:]] == ["core-a 300 a 192.0.2.1"], reply
+        assert [line.lower() for line in reply.answer[1:]] == ["core-a 300 a 192.0.2.1"], reply
 
 
 def test_12_cname_and_other_data(dnsd):
@@ -269,7 +268,7 @@ def test_21_one_bad_record_stops_nothing(dnsd, value):
     assert reply.rcode in ("NOERROR", "NXDOMAIN"), reply
     if "192.0.2.1" not in str(value):
         assert not [line for line in reply.answer if " A " in line], reply
-    if "a NUL" not in BAD or value is not BAD["a NUL"]:
+    if value is not BAD["a NUL"]:  # that one is a fine TXT
         dnsd.process.wait_log("bad", since=mark)
     dnsd.rows({"dns-record/bad": None, "dns-record/good": None})
     assert dnsd.ask("good").rcode == "NXDOMAIN"
@@ -306,15 +305,21 @@ def test_22_a_core_keeps_its_name(dnsd):
     dnsd.rows({"user-core/core-a": None})
 
 
-def test_24_the_first_answer_is_right(dnsd):
-    """Once it says ready, no name is missing: there is no window before the first refresh."""
-    second = harness.Dnsd(folder=dnsd.folder)
-    second.start()
-    try:
-        reply = Reply(second.udp(query("alice")))
+def test_24_the_first_answer_is_right():
+    """Once it says ready, no name is missing: there is no window before the first refresh, with or
+    without a snapshot of the last run."""
+    d = harness.Dnsd().start()
+    d.rows({"user-core/alice": "core-a"})
+    d.stop()
+    for forget in (False, True):
+        if forget:
+            for name in os.listdir(d.folder):
+                if "snap" in name:
+                    os.unlink(os.path.join(d.folder, name))
+        d.start()
+        reply = Reply(d.udp(query("alice")))
+        d.stop()
         assert reply.answer == ["alice 300 A 192.0.2.1"], reply
-    finally:
-        second.stop()
 
 
 def test_header_of_an_error_has_no_aa(dnsd):
