@@ -1,0 +1,49 @@
+/* Between the files of config: the steps of config_load(), and one entry for bytes in memory. */
+#ifndef DNSD_APP_CONFIG_PRIV_H
+#define DNSD_APP_CONFIG_PRIV_H
+
+#include "config.h"
+#include "lib/cfg.h"
+
+#define CONFIG_LIST_MAX 100 /* addresses, labels, keys in one list: more cannot be meant */
+
+/* What config_load() does once the files are in C. OUT must be zeroed. */
+enum err config_from_cfg(struct cfg *c, struct config *out,
+                         struct config_problems *problems) MUST_USE;
+
+/* The table of all keys (config_keys.c). */
+extern const struct cfg_section config_top;
+
+/* Reads dns.staticEntries and dns.records.root into OUT (config_records.c). Needs dns.domain,
+ * dns.service_names and dns.default_ttl_s to be there. */
+void config_read_records(struct cfg *c, struct config *out);
+void config_entries_free(struct config_entries *entries);
+
+/* Rules between keys (config_rules.c). */
+void config_check_rules(struct cfg *c, const struct config *config);
+
+/* Syntax of single values (config_syntax.c). INFO says what would be right. Signature:
+ * cfg_check_fn. */
+enum err config_is_label(const char *text, struct err_info *info);
+enum err config_is_host(const char *text, struct err_info *info);
+enum err config_is_ipv4(const char *text, struct err_info *info);
+enum err config_is_ipv6(const char *text, struct err_info *info);
+enum err config_is_public_ipv4(const char *text, struct err_info *info);
+enum err config_is_public_ipv6(const char *text, struct err_info *info);
+enum err config_is_ip(const char *text, struct err_info *info);
+enum err config_is_url(const char *text, struct err_info *info);
+enum err config_is_email(const char *text, struct err_info *info);
+enum err config_is_absolute_path(const char *text, struct err_info *info);
+enum err config_is_key32(const char *text, struct err_info *info);
+enum err config_is_soa_name(const char *text, struct err_info *info);
+enum err config_is_mailbox(const char *text, struct err_info *info);
+enum err config_is_account(const char *text, struct err_info *info);
+
+/* Lower case in place, ASCII only. */
+void config_fold(char *text);
+
+/* LIST takes TEXT (copied). */
+void config_list_add(struct config_list *list, const char *text);
+void config_list_free(struct config_list *list);
+
+#endif

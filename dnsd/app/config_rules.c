@@ -1,0 +1,148 @@
+/* Rules between keys. A rule that asks for a key looks whether the file gives it, not whether the
+ * value was good: a bad value has been told already. */
+#include "config_priv.h"
+
+#include <string.h>
+
+static bool given(const struct cfg *c, const char *path)
+{
+    return cfg_is_set(cfg_find(c, path));
+}
+
+static void check_dns(struct cfg *c, const struct config *config)
+{
+    const struct cfg_node *ip = cfg_find(c, "dns.ip");
+    if (!config->dns.active) {
+        return;
+    }
+    if (!given(c, "dns.domain")) {
+        cfg_problem_at(c, "dns.domain",
+                       "is missing; dns.active needs the domain it serves, such "
+                       "as mc.example.com");
+    }
+    if (config->dns_less.is_active) {
+        cfg_problem_at(c, "dnsLess.isActive",
+                       "cannot be true together with dns.active; set one of them to false");
+    }
+    if (cfg_is_set(ip) && ip->kind == CFG_LIST && ip->count == 0 && !given(c, "dns.ip6")) {
+        cfg_problem_at(c, "dns.ip",
+                       "leaves nothing to listen on; give an address here or in "
+                       "dns.ip6");
+    }
+    if (!given(c, "core.ip") && !given(c, "core.ipv6") && !given(c, "core.cname") &&
+        !given(c, "dns.publicIp")) {
+        cfg_note_at(c, "core.ip", "is not set (nor core.ipv6): no name can lead to this core");
+    }
+}
+
+/* What is answered in place of LABEL, whatever it is meant to be: NULL, or its kind. */
+static const char *taken_by(const struct config *config, const char *label)
+{
+    char folded[WIRE_LABEL_MAX + 1] = "";
+    strncpy(folded, label, sizeof folded - 1);
+    config_fold(folded);
+    if (strcmp(folded, "lsc") == 0) {
+        return "always leads to every core";
+    }
+    for (size_t i = 0; i < config->dns.service_names.count; i++) {
+        if (strcmp(config->dns.service_names.items[i], folded) == 0) {
+            return "is a service name (dns.serviceNames)";
+        }
+    }
+    return NULL;
+}
+
+static void check_names(struct cfg *c, const struct config *config)
+{
+    const struct config_pairs *servers = &config->dns.nameservers;
+    const char *taken = taken_by(config, config->core.id);
+    if (taken != NULL) {
+        cfg_problem_at(c, "core.id", "`%s` %s; choose another id", config->core.id, taken);
+    }
+    for (size_t i = 0; i < servers->count; i++) {
+        taken = taken_by(config, servers->items[i].key);
+        if (taken != NULL) {
+            cfg_problem_at(c, "dns.nameservers", "`%s` %s; choose another name, such as dns1",
+                           servers->items[i].key, taken);
+        }
+    }
+}
+
+static void check_lets_encrypt(struct cfg *c, const struct config *config)
+{
+    bool key = given(c, "letsEncrypt.atRestKey");
+    bool key_file = given(c, "letsEncrypt.atRestKeyFile");
+    if (key && key_file) {
+        cfg_problem_at(c, "letsEncrypt.atRestKeyFile",
+                       "is given together with atRestKey; keep one of them");
+    }
+    if (given(c, "letsEncrypt.eab.kid") != given(c, "letsEncrypt.eab.hmacKey")) {
+        cfg_problem_at(c, "letsEncrypt.eab",
+                       "needs both kid and hmacKey, as the authority gave them");
+    }
+    if (!config->lets_encrypt.enabled) {
+        return;
+    }
+    if (!given(c, "letsEncrypt.email")) {
+        cfg_problem_at(c, "letsEncrypt.email",
+                       "is missing; letsEncrypt.enabled needs the account's mail address");
+    }
+    if (!key && !key_file) {
+        cfg_problem_at(c, "letsEncrypt.atRestKey",
+                       "is missing; letsEncrypt.enabled needs base64 of 32 bytes, the same on "
+                       "every core: make one with `openssl rand -base64 32`");
+    }
+    if (!config->dns.active && !given(c, "dnsLess.publicUrl") && !given(c, "core.url")) {
+        cfg_problem_at(c, "letsEncrypt.enabled",
+                       "no name to get a certificate for; set dns.active with dns.domain, "
+                       "dnsLess.publicUrl or core.url");
+    }
+}
+
+static void check_storages(struct cfg *c)
+{
+    static const char *const files[] = {"storages.engines.rqlite.tls.caFile",
+                                        "storages.engines.rqlite.tls.certFile",
+                                        "storages.engines.rqlite.tls.keyFile"};
+    const struct cfg_node *tls = cfg_find(c, "storages.engines.rqlite.tls");
+    if (!cfg_is_set(tls) || tls->kind != CFG_MAP || tls->count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (!given(c, files[i])) {
+            cfg_problem_at(c, files[i], "is missing; tls needs caFile, certFile and keyFile");
+        }
+    }
+}
+
+static void check_rest(struct cfg *c, const struct config *config)
+{
+    bool cert = given(c, "http.ssl.certFile");
+    if (cert != given(c, "http.ssl.keyFile")) {
+        cfg_problem_at(c, cert ? "http.ssl.keyFile" : "http.ssl.certFile",
+                       "is missing; certFile and keyFile go together");
+    }
+    if (config->platform.pii_hashed && !given(c, "platform.piiHmacKey")) {
+        cfg_problem_at(c, "platform.piiHmacKey",
+                       "is missing; piiMode hashed needs base64 of 32 bytes, the same on every "
+                       "core");
+    }
+    if (config->dns_less.is_active && !given(c, "dnsLess.publicUrl") && !given(c, "core.url")) {
+        cfg_note_at(c, "dnsLess.publicUrl", "is not set: this core has no URL of its own");
+    }
+    if (!config->dns.active && !config->dns_less.is_active) {
+        cfg_note_at(c, "dns.active", "is false, and so is dnsLess.isActive: no name is served");
+    }
+    if (given(c, "core.cname") && (given(c, "core.ip") || given(c, "core.ipv6"))) {
+        cfg_note_at(c, "core.cname", "is not used while core.ip or core.ipv6 is set");
+    }
+}
+
+void config_check_rules(struct cfg *c, const struct config *config)
+{
+    check_dns(c, config);
+    check_names(c, config);
+    check_lets_encrypt(c, config);
+    check_storages(c);
+    check_rest(c, config);
+}
