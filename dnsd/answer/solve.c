@@ -1,0 +1,178 @@
+/* What the zone says (RFC 1034 §4.3.2, as later RFCs have mended it).
+ *
+ * One walk: find the name; a cut above it is a referral, no name is NXDOMAIN, the type is the
+ * answer, a CNAME is part of the answer and the walk goes on with its target if that is ours. The
+ * walk takes at most CHAIN_MAX steps and never looks at a node twice, so a loop ends with what has
+ * been collected. RCODE is that of the walk's last name (RFC 6604 §3).
+ */
+#include <string.h>
+
+#include "answer_priv.h"
+#include "lib/buf.h"
+
+#define CHAIN_MAX 16
+/* RFC 8482 §4.2: an answer to ANY that nobody needs to ask again soon. */
+#define ANY_TTL_S 3600
+
+/* The name the walk is at. */
+struct step {
+    uint8_t name[WIRE_NAME_MAX];           /* folded, without the zone's own labels */
+    uint8_t label_at[WIRE_LABELS_MAX + 1]; /* [relative] is where they would begin */
+    unsigned relative;
+    unsigned owner_at; /* where in the message it is */
+};
+
+/* A name in rendered data that ends with the zone's name: the octets before that. */
+static void step_to(struct step *s, const uint8_t *labels, size_t len, unsigned owner_at)
+{
+    s->relative = 0;
+    s->owner_at = owner_at;
+    wire_name_fold(s->name, labels, len);
+    for (size_t at = 0; at < len; at += (size_t)labels[at] + 1) {
+        s->label_at[s->relative++] = (uint8_t)at;
+    }
+    s->label_at[s->relative] = (uint8_t)len;
+}
+
+static const struct zone_rrset *find_type(const struct job *j, const struct zone_node *node,
+                                          uint16_t type)
+{
+    const struct zone_snapshot *s = j->a->snapshot;
+    if (type == TYPE_SOA && node == s->apex_node) {
+        return s->soa;
+    }
+    return zone_node_find(node, type);
+}
+
+/* Addresses of the name servers in SET (just written at SET_AT) that the zone knows. */
+static void write_glue(struct job *j, const struct zone_rrset *set, size_t set_at)
+{
+    const uint8_t *wire = zone_rrset_wire(set);
+    unsigned patch = 0;
+    for (uint32_t at = 0; at < set->len;) {
+        uint32_t data = at + NODE_RR_HEADER;
+        uint32_t end = data + get_u16(wire + at + 10);
+        if (patch < set->patches && set->patch[patch] < end) {
+            struct step s;
+            step_to(&s, wire + data, set->patch[patch] - data, (unsigned)(set_at + data));
+            struct zone_match m =
+                zone_snapshot_find(j->a->snapshot, s.name, s.label_at, s.relative, true);
+            const struct zone_rrset *a = m.kind == ZONE_HIT ? zone_node_find(m.node, TYPE_A) : NULL;
+            const struct zone_rrset *aaaa =
+                m.kind == ZONE_HIT ? zone_node_find(m.node, TYPE_AAAA) : NULL;
+            if ((a != NULL && !write_rrset(j, SECTION_ADDITIONAL, a, s.owner_at)) ||
+                (aaaa != NULL && !write_rrset(j, SECTION_ADDITIONAL, aaaa, s.owner_at))) {
+                return;
+            }
+            patch++;
+        }
+        at = end;
+    }
+}
+
+/* RFC 1034 §4.2.1; RFC 9471 §3.1: glue that does not fit means TC. */
+static void refer(struct job *j, const struct step *s, const struct zone_match *m)
+{
+    const struct zone_rrset *ns = zone_node_find(m->node, TYPE_NS);
+    size_t at = j->len;
+    if (write_rrset(j, SECTION_AUTHORITY, ns, s->owner_at + s->label_at[m->cut])) {
+        write_glue(j, ns, at);
+    }
+}
+
+/* The zone's own name servers come with their addresses as far as there is room. */
+static void answer_apex_ns(struct job *j, const struct zone_rrset *ns, unsigned owner_at)
+{
+    size_t at = j->len;
+    if (write_rrset(j, SECTION_ANSWER, ns, owner_at)) {
+        write_glue(j, ns, at);
+        j->overflow = false;
+    }
+}
+
+static void answer_any(struct job *j, const struct zone_node *node, const struct step *s)
+{
+    static const uint8_t hinfo[] = "\7RFC8482"; /* and an empty OS string: the NUL */
+    const struct zone_rrset *cname = zone_node_find(node, TYPE_CNAME);
+    if (cname != NULL) {
+        write_rrset(j, SECTION_ANSWER, cname, s->owner_at);
+    } else if (node->sets_count > 0 || node == j->a->snapshot->apex_node) {
+        write_record(j, SECTION_ANSWER, TYPE_HINFO, CLASS_IN, ANY_TTL_S, hinfo, sizeof hinfo);
+    } else {
+        write_negative(j);
+    }
+}
+
+/* One step at a name that exists, or that a wildcard stands in for. True: go on with *s. */
+static bool answer_node(struct job *j, const struct zone_node *node, struct step *s)
+{
+    uint16_t type = j->q.qtype;
+    if (type == TYPE_ANY) {
+        answer_any(j, node, s);
+        return false;
+    }
+    const struct zone_rrset *set = find_type(j, node, type);
+    if (set != NULL && type == TYPE_NS && node == j->a->snapshot->apex_node) {
+        answer_apex_ns(j, set, s->owner_at);
+        return false;
+    }
+    if (set != NULL) {
+        write_rrset(j, SECTION_ANSWER, set, s->owner_at);
+        return false;
+    }
+    set = zone_node_find(node, TYPE_CNAME);
+    if (set == NULL) {
+        write_negative(j);
+        return false;
+    }
+    unsigned data_at = (unsigned)j->len + NODE_RR_HEADER;
+    if (!write_rrset(j, SECTION_ANSWER, set, s->owner_at) || set->patches == 0) {
+        return false; /* a target elsewhere is for the resolver to follow */
+    }
+    step_to(s, zone_rrset_wire(set) + NODE_RR_HEADER, set->patch[0] - NODE_RR_HEADER, data_at);
+    return true;
+}
+
+static bool seen(const struct zone_node **nodes, unsigned n, const struct zone_node *node)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (nodes[i] == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void solve(struct job *j)
+{
+    const struct zone_node *nodes[CHAIN_MAX];
+    struct step s;
+    step_to(&s, j->q.qname, j->q.label_at[j->relative], WIRE_OWNER_AT);
+    j->apex_at = (uint16_t)(WIRE_OWNER_AT + j->q.label_at[j->relative]);
+    j->aa = true;
+    for (unsigned n = 0; n < CHAIN_MAX; n++) {
+        struct zone_match m =
+            zone_snapshot_find(j->a->snapshot, s.name, s.label_at, s.relative, false);
+        if (m.kind == ZONE_DELEGATED && m.cut == 0 && j->q.qtype == TYPE_DS) {
+            /* RFC 4035 §3.1.4.1: DS is the parent's, so the cut's own name is answered here. */
+            m.kind = ZONE_HIT;
+        }
+        if (m.kind == ZONE_DELEGATED) {
+            j->aa = n > 0; /* RFC 1034 §6.2.7: of the first name in the answer */
+            refer(j, &s, &m);
+            return;
+        }
+        if (m.kind == ZONE_MISS) {
+            j->rcode = RCODE_NXDOMAIN;
+            write_negative(j);
+            return;
+        }
+        if (seen(nodes, n, m.node)) {
+            return;
+        }
+        nodes[n] = m.node;
+        if (!answer_node(j, m.node, &s)) {
+            return;
+        }
+    }
+}

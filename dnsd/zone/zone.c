@@ -1,0 +1,529 @@
+#include "zone.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dnsd/wire/rdata.h"
+#include "lib/mem.h"
+#include "zone_priv.h"
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+void zone_key_name(const struct zone *z, const uint8_t *key, size_t len, struct wire_name *out)
+{
+    assert(len + z->apex.len <= WIRE_NAME_MAX);
+    memcpy(out->bytes, key, len);
+    memcpy(out->bytes + len, z->apex.bytes, z->apex.len);
+    out->len = (uint8_t)(len + z->apex.len);
+    unsigned labels = 0;
+    for (size_t pos = 0; out->bytes[pos] != 0; pos += (size_t)out->bytes[pos] + 1) {
+        labels++;
+    }
+    out->labels = (uint8_t)labels;
+}
+
+bool zone_label_key(const char *text, uint8_t key[WIRE_LABEL_MAX + 1], size_t *len)
+{
+    size_t n = strlen(text);
+    if (n == 0 || n > WIRE_LABEL_MAX) {
+        return false;
+    }
+    key[0] = (uint8_t)n;
+    wire_name_fold(key + 1, (const uint8_t *)text, n);
+    for (size_t i = 1; i <= n; i++) {
+        bool plain = (key[i] >= 'a' && key[i] <= 'z') || (key[i] >= '0' && key[i] <= '9') ||
+                     key[i] == '-' || key[i] == '_';
+        if (!plain) {
+            return false;
+        }
+    }
+    *len = n + 1;
+    return true;
+}
+
+/* ---- making and ending ------------------------------------------------------------------- */
+
+static void copy_options(struct zone *z, const struct zone_options *o)
+{
+    z->apex = o->apex;
+    z->default_ttl_s = o->default_ttl_s;
+    z->wildcard_cores = o->wildcard_cores;
+    z->soa = o->soa;
+    z->caa_issue = o->caa_issue != NULL ? mem_xstrdup(o->caa_issue) : NULL;
+    z->service_names = mem_xalloc(o->service_names_count * sizeof *z->service_names);
+    for (; z->service_names_count < o->service_names_count; z->service_names_count++) {
+        z->service_names[z->service_names_count] =
+            mem_xstrdup(o->service_names[z->service_names_count]);
+    }
+    z->nameservers = mem_xalloc(o->nameservers_count * sizeof *z->nameservers);
+    for (; z->nameservers_count < o->nameservers_count; z->nameservers_count++) {
+        const struct zone_nameserver *n = &o->nameservers[z->nameservers_count];
+        z->nameservers[z->nameservers_count] = (struct zone_nameserver){
+            .label = mem_xstrdup(n->label), .core_id = mem_xstrdup(n->core_id)};
+    }
+}
+
+/* The mail address as a name (RFC 1035 §8): the local part is one label, its dots included. */
+static bool contact_name(const struct zone *z, const char *mail, struct wire_name *out)
+{
+    const char *at = mail != NULL ? strrchr(mail, '@') : NULL;
+    size_t local = at != NULL ? (size_t)(at - mail) : 0;
+    struct wire_name host;
+    if (mail == NULL) {
+        zone_key_name(z, (const uint8_t *)"\12hostmaster", 11, out);
+        return true;
+    }
+    if (local == 0 || local > WIRE_LABEL_MAX ||
+        wire_name_from_text(at + 1, NULL, &host, NULL) != ERR_OK ||
+        local + 1 + host.len > WIRE_NAME_MAX) {
+        return false;
+    }
+    out->len = (uint8_t)(local + 1 + host.len);
+    out->labels = (uint8_t)(host.labels + 1);
+    out->bytes[0] = (uint8_t)local;
+    memcpy(out->bytes + 1, mail, local);
+    memcpy(out->bytes + 1 + local, host.bytes, host.len);
+    return true;
+}
+
+static enum err set_contact(struct zone *z, const struct zone_options *o, struct err_info *info)
+{
+    if (o->soa.admin.len != 0) {
+        z->contact = o->soa.admin;
+        return ERR_OK;
+    }
+    if (!contact_name(z, o->contact, &z->contact)) {
+        return err_set(info, ERR_MALFORMED, "%s is not a mail address that fits a SOA record",
+                       o->contact);
+    }
+    return ERR_OK;
+}
+
+/* Copies a record set (and checks it against OWNER's rules). */
+static enum err copy_records(const struct zone *z, const struct wire_name *owner,
+                             const struct record_set *from, struct record_set *to,
+                             struct err_info *info)
+{
+    *to = (struct record_set){.sets = NULL};
+    for (size_t i = 0; i < from->count; i++) {
+        const struct record_rrset *s = &from->sets[i];
+        for (size_t j = 0; j < s->count; j++) {
+            enum err e =
+                record_add_wire(to, s->type, s->ttl, s->data[j].bytes, s->data[j].len, info);
+            if (e != ERR_OK) {
+                record_set_free(to);
+                return e;
+            }
+        }
+    }
+    for (size_t i = 0; i < to->count; i++) {
+        to->sets[i].ttl_default = from->sets[i].ttl_default;
+    }
+    enum err e = record_check(to, owner, &z->apex, info);
+    if (e != ERR_OK) {
+        record_set_free(to);
+    }
+    return e;
+}
+
+static enum err add_static(struct zone *z, const struct zone_options *o, struct err_info *info)
+{
+    for (size_t i = 0; i < o->static_entries_count; i++) {
+        const struct zone_entry *entry = &o->static_entries[i];
+        size_t len = (size_t)(entry->owner.len - z->apex.len);
+        if (len == 0 || !wire_name_is_under(&entry->owner, &z->apex)) {
+            return err_set(info, ERR_MALFORMED, "a static entry must lie below the domain");
+        }
+        enum err e = record_check(entry->records, &entry->owner, &z->apex, info);
+        if (e != ERR_OK) {
+            return e;
+        }
+        layer_put_records(z, entry->owner.bytes, len, ZONE_STATIC, entry->records, true);
+    }
+    return ERR_OK;
+}
+
+enum err zone_new(const struct zone_options *options, struct zone **out, struct err_info *info)
+{
+    struct zone *z = mem_xalloc(sizeof *z);
+    struct hash_key hash;
+    enum err e;
+    if (getrandom(&hash, sizeof hash, 0) != (ssize_t)sizeof hash) {
+        free(z);
+        return err_set(info, ERR_IO, "the system has no random numbers");
+    }
+    copy_options(z, options);
+    table_init(&z->w.now, &hash);
+    z->w.version = 1;
+    z->w.retired = &z->retired;
+    z->cores_dirty = true;
+    e = set_contact(z, options, info);
+    if (e == ERR_OK && options->root != NULL) {
+        e = copy_records(z, &z->apex, options->root, &z->root, info);
+    }
+    if (e == ERR_OK) {
+        e = add_static(z, options, info);
+    }
+    if (e != ERR_OK) {
+        zone_free(z);
+        return e;
+    }
+    /* A CA asks below it before there is anything (RFC 8555 §8.4); no wildcard may answer then. */
+    static const uint8_t challenge[] = "\17_acme-challenge";
+    layer_reserve(z, challenge, sizeof challenge - 1);
+    *out = z;
+    return ERR_OK;
+}
+
+/* What a snapshot has of its own. */
+static void drop_parts(struct zone *z, const struct zone_snapshot *s)
+{
+    zone_drop(z, (void *)s->soa);
+    zone_drop(z, (void *)s->cores);
+    zone_drop(z, (void *)s->infos);
+}
+
+static void snapshot_free(struct zone_snapshot *s)
+{
+    table_retired_free(&s->retired);
+    free(s);
+}
+
+static bool free_slot_node(void *ctx, const struct table_slot *slot)
+{
+    (void)ctx;
+    if (slot->kind == TABLE_NODE) {
+        node_free(slot->u.node);
+    }
+    return true;
+}
+
+static void free_cores(struct zone *z)
+{
+    for (uint32_t i = 0; i < z->cores_count; i++) {
+        free(z->infos[i]);
+        node_free((struct zone_node *)z->cores[i]);
+    }
+    free(z->infos);
+    free(z->cores);
+}
+
+static void free_options(struct zone *z)
+{
+    for (size_t i = 0; i < z->service_names_count; i++) {
+        free(z->service_names[i]);
+    }
+    free(z->service_names);
+    for (size_t i = 0; i < z->nameservers_count; i++) {
+        free((char *)z->nameservers[i].label);
+        free((char *)z->nameservers[i].core_id);
+    }
+    free(z->nameservers);
+    free(z->caa_issue);
+    record_set_free(&z->root);
+}
+
+void zone_free(struct zone *z)
+{
+    if (z == NULL) {
+        return;
+    }
+    if (z->newest != NULL) {
+        drop_parts(z, z->newest);
+    }
+    for (struct zone_snapshot *s = z->oldest; s != NULL;) {
+        struct zone_snapshot *newer = s->newer;
+        assert(atomic_load(&s->refs) == 0);
+        snapshot_free(s);
+        s = newer;
+    }
+    table_retired_free(&z->retired);
+    table_each(&z->w.now, free_slot_node, NULL);
+    table_free(&z->w.now);
+    free_cores(z);
+    node_free((struct zone_node *)z->apex_node);
+    node_free(z->apex_stored);
+    record_set_free(&z->apex_records);
+    overlay_free(&z->overlay);
+    free(z->generated);
+    free_options(z);
+    free(z);
+}
+
+/* ---- cores ------------------------------------------------------------------------------- */
+
+static struct zone_core_info *info_make(const struct zone_core *c, bool present)
+{
+    const char *texts[] = {c->id, c->ip, c->ipv6, c->cname};
+    size_t sizes[4], total = 0;
+    for (size_t i = 0; i < 4; i++) {
+        sizes[i] = texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
+        total += sizes[i];
+    }
+    struct zone_core_info *info = mem_xalloc(sizeof *info + total);
+    const char **members[] = {&info->id, &info->ip, &info->ipv6, &info->cname};
+    char *at = info->text;
+    for (size_t i = 0; i < 4; i++) {
+        if (texts[i] != NULL) {
+            memcpy(at, texts[i], sizes[i]);
+            *members[i] = at;
+            at += sizes[i];
+        }
+    }
+    info->present = present;
+    info->available = c->available;
+    info->live = c->live;
+    return info;
+}
+
+static uint32_t core_home(const struct zone *z, const char *id)
+{
+    uint64_t hash = hash_name(&z->w.now.hash, (const uint8_t *)id, strlen(id));
+    uint32_t i = (uint32_t)hash % CORE_SLOTS;
+    while (z->core_slot[i] != 0 && strcmp(z->infos[z->core_slot[i] - 1]->id, id) != 0) {
+        i = (i + 1) % CORE_SLOTS;
+    }
+    return i;
+}
+
+int zone_core_index(struct zone *z, const char *id)
+{
+    uint32_t slot = core_home(z, id);
+    if (z->core_slot[slot] != 0) {
+        return z->core_slot[slot] - 1;
+    }
+    if (z->cores_count == ZONE_CORES_MAX) {
+        return -1;
+    }
+    if (z->cores_count == z->cores_cap) {
+        z->cores_cap = z->cores_cap == 0 ? 16 : z->cores_cap * 2;
+        z->infos = mem_xrealloc(z->infos, z->cores_cap * sizeof *z->infos);
+        z->cores = mem_xrealloc(z->cores, z->cores_cap * sizeof *z->cores);
+    }
+    uint32_t i = z->cores_count++;
+    z->infos[i] = info_make(&(struct zone_core){.id = id}, false);
+    z->cores[i] = NULL;
+    z->core_slot[slot] = (uint16_t)(i + 1);
+    generate_core(z, i);
+    z->cores_dirty = true;
+    return (int)i;
+}
+
+static enum err check_core(const struct zone_core *c, struct err_info *info)
+{
+    uint8_t key[WIRE_LABEL_MAX + 1];
+    uint8_t data[WIRE_RDATA_MAX];
+    size_t len;
+    struct wire_name name;
+    if (!zone_label_key(c->id, key, &len)) {
+        return err_set(info, ERR_MALFORMED, "core id %s is not one label", c->id);
+    }
+    if (c->ip != NULL && wire_rdata_from_text(TYPE_A, c->ip, NULL, data, &len, NULL) != ERR_OK) {
+        return err_set(info, ERR_MALFORMED, "core %s: ip %s is not an IPv4 address", c->id, c->ip);
+    }
+    if (c->ipv6 != NULL &&
+        wire_rdata_from_text(TYPE_AAAA, c->ipv6, NULL, data, &len, NULL) != ERR_OK) {
+        return err_set(info, ERR_MALFORMED, "core %s: ipv6 %s is not an IPv6 address", c->id, c->ipv6);
+    }
+    if (c->cname != NULL && wire_name_from_text(c->cname, NULL, &name, NULL) != ERR_OK) {
+        return err_set(info, ERR_MALFORMED, "core %s: cname %s is not a name", c->id, c->cname);
+    }
+    return ERR_OK;
+}
+
+static void put_core(struct zone *z, uint32_t i, struct zone_core_info *info)
+{
+    zone_drop(z, z->infos[i]);
+    z->infos[i] = info;
+    generate_core(z, i);
+    z->cores_dirty = true;
+}
+
+enum err zone_core_put(struct zone *z, const struct zone_core *core, struct err_info *info)
+{
+    enum err e = check_core(core, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    int i = zone_core_index(z, core->id);
+    if (i < 0) {
+        return err_set(info, ERR_LIMIT, "more than %d cores", ZONE_CORES_MAX);
+    }
+    put_core(z, (uint32_t)i, info_make(core, true));
+    return ERR_OK;
+}
+
+void zone_core_delete(struct zone *z, const char *id)
+{
+    uint32_t slot = core_home(z, id);
+    if (z->core_slot[slot] != 0) {
+        /* Users may still name it: the place stays, without addresses. */
+        put_core(z, z->core_slot[slot] - 1u, info_make(&(struct zone_core){.id = id}, false));
+    }
+}
+
+/* ---- users ------------------------------------------------------------------------------- */
+
+enum err zone_user_put(struct zone *z, const char *name, const char *core_id, struct err_info *info)
+{
+    uint8_t key[WIRE_LABEL_MAX + 1];
+    size_t len;
+    if (!zone_label_key(name, key, &len)) {
+        return err_set(info, ERR_MALFORMED, "user name %.70s is not one label", name);
+    }
+    if (len + z->apex.len > WIRE_NAME_MAX) {
+        return err_set(info, ERR_LIMIT, "user name %.70s is too long for the domain", name);
+    }
+    int core = zone_core_index(z, core_id);
+    if (core < 0) {
+        return err_set(info, ERR_LIMIT, "user %.70s: more than %d core ids", name, ZONE_CORES_MAX);
+    }
+    struct table_slot *s = table_edit(&z->w, key, len);
+    z->users += s->core == TABLE_NO_CORE;
+    if (s->kind == TABLE_NODE) {
+        s->core = (uint16_t)core;
+    } else {
+        table_slot_user(&z->w, s, key, len, (uint16_t)core);
+    }
+    return ERR_OK;
+}
+
+void zone_user_delete(struct zone *z, const char *name)
+{
+    uint8_t key[WIRE_LABEL_MAX + 1];
+    size_t len;
+    if (!zone_label_key(name, key, &len)) {
+        return;
+    }
+    const struct table_slot *there = table_find(&z->w.now, key, len);
+    if (there == NULL || there->core == TABLE_NO_CORE) {
+        return;
+    }
+    z->users--;
+    if (there->kind == TABLE_NODE) {
+        table_edit(&z->w, key, len)->core = TABLE_NO_CORE;
+    } else {
+        table_remove(&z->w, key, len);
+    }
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+static enum err put_apex_records(struct zone *z, const struct record_set *records,
+                                 struct err_info *info)
+{
+    struct record_set copy;
+    struct zone_rrset **sets;
+    size_t count;
+    enum err e = copy_records(z, &z->apex, records, &copy, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (z->apex_stored != NULL) {
+        zone_drop_node(z, z->apex_stored, true);
+        z->apex_stored = NULL;
+    }
+    record_set_free(&z->apex_records);
+    z->apex_records = copy;
+    if (copy.count > 0) {
+        layer_render(z, &copy, true, &sets, &count);
+        z->apex_stored = zone_node_make(ZONE_STORED, NULL, 0, sets, count, NULL);
+        free(sets);
+    }
+    z->apex_dirty = true;
+    return ERR_OK;
+}
+
+enum err zone_records_put(struct zone *z, const struct wire_name *owner,
+                          const struct record_set *records, struct err_info *info)
+{
+    if (!wire_name_is_under(owner, &z->apex)) {
+        return err_set(info, ERR_MALFORMED, "not in the zone");
+    }
+    size_t len = (size_t)(owner->len - z->apex.len);
+    if (len == 0) {
+        return put_apex_records(z, records, info);
+    }
+    enum err e = record_check(records, owner, &z->apex, info);
+    if (e == ERR_OK) {
+        layer_put_records(z, owner->bytes, len, ZONE_STORED, records, true);
+    }
+    return e;
+}
+
+/* ---- publishing -------------------------------------------------------------------------- */
+
+/* What no reader can see any more: versions from the oldest on that nobody holds. */
+static void collect(struct zone *z)
+{
+    while (z->oldest != z->newest && atomic_load(&z->oldest->refs) == 0) {
+        struct zone_snapshot *s = z->oldest;
+        z->oldest = s->newer;
+        snapshot_free(s);
+    }
+}
+
+static uint8_t deepest(const struct zone *z)
+{
+    unsigned labels = WIRE_LABELS_MAX;
+    while (labels > 0 && z->depth[labels] == 0) {
+        labels--;
+    }
+    return labels == 0 && z->users > 0 ? 1 : (uint8_t)labels;
+}
+
+static void fill(struct zone *z, struct zone_snapshot *s, uint64_t revision)
+{
+    uint64_t serial = revision + (z->soa.serial > 0 ? (uint64_t)z->soa.serial : 0);
+    s->table = z->w.now;
+    s->apex = z->apex;
+    s->apex_node = z->apex_node;
+    s->apex_stored = z->apex_stored;
+    s->cores_count = z->cores_count;
+    s->cores = mem_xmemdup(z->cores, z->cores_count * sizeof *z->cores);
+    s->infos = mem_xmemdup(z->infos, z->cores_count * sizeof *z->infos);
+    /* Serials are of the circle of RFC 1982, and 0 is a value that registries refuse. */
+    s->serial = (uint32_t)serial != 0 ? (uint32_t)serial : 1;
+    s->soa = generate_soa(z, s->serial, &s->negative_ttl_s);
+    s->max_labels = deepest(z);
+    s->has_cuts = z->cuts > 0;
+    s->apex_wildcard = z->apex_wildcard;
+    s->revision = revision;
+    s->users = z->users;
+    s->names = z->names;
+}
+
+const struct zone_snapshot *zone_commit(struct zone *z, uint64_t revision)
+{
+    struct zone_snapshot *s = mem_xalloc(sizeof *s);
+    generate(z);
+    fill(z, s, revision);
+    if (z->newest != NULL) {
+        struct zone_snapshot *old = z->newest;
+        drop_parts(z, old);
+        old->retired = z->retired;
+        old->newer = s;
+    } else {
+        table_retired_free(&z->retired); /* nobody has seen anything yet */
+        z->oldest = s;
+    }
+    z->retired = (struct table_retired){.items = NULL};
+    z->newest = s;
+    z->revision = revision;
+    z->w.version++;
+    collect(z);
+    return zone_snapshot_ref(s);
+}
+
+uint64_t zone_revision(const struct zone *z)
+{
+    return z->revision;
+}
+
+size_t zone_bytes(const struct zone *z)
+{
+    return table_bytes(&z->w.now);
+}
