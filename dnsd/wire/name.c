@@ -3,15 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text_priv.h"
+
 /* RFC 4343 §3: only the 26 ASCII letters fold, so the locale has no say. */
 static inline uint8_t fold(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
-static inline bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
 }
 
 void wire_name_fold(uint8_t *dst, const uint8_t *src, size_t n)
@@ -26,46 +23,37 @@ static enum err too_long(struct err_info *info)
     return err_set(info, ERR_MALFORMED, "a name has at most %d octets", WIRE_NAME_MAX);
 }
 
-/* Takes one octet of a label off *TEXT: a plain character, \X or \DDD (RFC 1035 §5.1). */
-static enum err take_octet(const char **text, uint8_t *out, struct err_info *info)
+/* What may not stand in a name as it is: it separates or means something in text, or is meant as a
+ * letter that DNS does not have. */
+static enum err refuse_bare(char c, struct err_info *info)
 {
-    const char *p = *text;
-    if (*p != '\\') {
-        *out = (uint8_t)*p;
-        *text = p + 1;
-        return ERR_OK;
+    if ((uint8_t)c >= 0x80) {
+        return err_set(info, ERR_MALFORMED,
+                       "a letter outside ASCII; write the label in its xn-- form (IDNA)");
     }
-    p++;
-    if (*p == '\0') {
-        return err_set(info, ERR_MALFORMED, "a name ends in the middle of an escape");
+    if ((uint8_t)c <= ' ' || c == 0x7f) {
+        return err_set(info, ERR_MALFORMED,
+                       "a blank or control character in a name; if it is "
+                       "meant, write it as \\032");
     }
-    if (!is_digit(*p)) {
-        *out = (uint8_t)*p;
-        *text = p + 1;
-        return ERR_OK;
+    if (strchr("\"();", c) != NULL) {
+        return err_set(info, ERR_MALFORMED, "'%c' in a name; if it is meant, write \\%c", c, c);
     }
-    if (!is_digit(p[1]) || !is_digit(p[2])) {
-        return err_set(info, ERR_MALFORMED, "\\ before a digit wants three digits, as in \\032");
-    }
-    int value = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
-    if (value > 255) {
-        return err_set(info, ERR_MALFORMED, "\\%.3s is more than \\255", p);
-    }
-    *out = (uint8_t)value;
-    *text = p + 3;
     return ERR_OK;
 }
 
 /* Takes one label and the dot after it off *TEXT; *DOT says whether there was one. */
-static enum err take_label(const char **text, struct wire_name *name, bool *dot,
+static enum err take_label(const char **text, const char *end, struct wire_name *name, bool *dot,
                            struct err_info *info)
 {
     size_t start = name->len;
     size_t len = 0;
-    uint8_t octet = 0;
-    enum err e;
-    while (**text != '\0' && **text != '.') {
-        e = take_octet(text, &octet, info);
+    while (*text < end && **text != '.') {
+        uint8_t octet = 0;
+        enum err e = refuse_bare(**text, info);
+        if (e == ERR_OK) {
+            e = wire_text_octet(text, end, &octet, info);
+        }
         if (e != ERR_OK) {
             return e;
         }
@@ -80,10 +68,9 @@ static enum err take_label(const char **text, struct wire_name *name, bool *dot,
         len++;
     }
     if (len == 0) {
-        return err_set(info, ERR_MALFORMED,
-                       "a name has an empty label (two dots, or one in front)");
+        return err_set(info, ERR_MALFORMED, "an empty label: two dots in a row, or one in front");
     }
-    *dot = **text == '.';
+    *dot = *text < end;
     *text += *dot ? 1 : 0;
     name->bytes[start] = (uint8_t)len;
     name->len = (uint8_t)(start + 1 + len);
@@ -109,9 +96,9 @@ enum err wire_name_from_text(const char *text, const struct wire_name *origin,
                              struct wire_name *out, struct err_info *info)
 {
     struct wire_name name = {.len = 0, .labels = 0};
+    const char *end = text + strlen(text);
     bool dot = false;
-    enum err e;
-    if (*text == '\0') {
+    if (text == end) {
         return err_set(info, ERR_MALFORMED, "a name is missing; \"@\" is the domain itself");
     }
     if (strcmp(text, "@") == 0) {
@@ -125,13 +112,13 @@ enum err wire_name_from_text(const char *text, const struct wire_name *origin,
         dot = true;
         text++;
     }
-    while (*text != '\0') {
-        e = take_label(&text, &name, &dot, info);
+    while (text < end) {
+        enum err e = take_label(&text, end, &name, &dot, info);
         if (e != ERR_OK) {
             return e;
         }
     }
-    e = finish(&name, dot ? NULL : origin, info);
+    enum err e = finish(&name, dot ? NULL : origin, info);
     if (e == ERR_OK) {
         *out = name;
     }
