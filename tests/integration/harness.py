@@ -241,6 +241,7 @@ class Dnsd:
         self.wrap = list(wrap)  # words in front of the command line: unshare, prlimit, strace
         self.preexec_fn = preexec_fn
         self.process = None
+        self.host = "127.0.0.1"  # where it is asked
         self.port = None
         self._settled = 0
         self.config = merged({
@@ -338,7 +339,7 @@ class Dnsd:
 
     @property
     def address(self):
-        return "127.0.0.1", self.port
+        return self.host, self.port
 
     def ask(self, name, qtype="A", tcp=False, **more):
         """One question about NAME (relative to the domain), one Reply."""
@@ -516,6 +517,41 @@ controls {{ }};
 {zones}""")
         return [package_program("named"), "-g", "-n", "1", "-c",
                 os.path.join(self.folder, "named.conf")]
+
+
+class BindResolver(Peer):
+    """BIND as a resolver that knows, for each zone of STUBS, one server's address. It listens only
+    on addresses that interfaces have: 127.0.0.1, not the rest of the loopback net."""
+
+    def __init__(self, stubs, **more):
+        super().__init__(**more)
+        self.stubs = stubs
+
+    def command(self):
+        stubs = "".join(f'zone "{zone}" {{ type static-stub; server-addresses {{ {where}; }}; }};\n'
+                        for zone, where in self.stubs.items())
+        self.put("named.conf", f"""options {{
+  directory "{self.folder}";
+  listen-on port {self.address[1]} {{ {self.address[0]}; }};
+  listen-on-v6 {{ none; }};
+  pid-file "{self.folder}/named.pid";
+  session-keyfile "{self.folder}/session.key";
+  lock-file none;
+  recursion yes;
+  allow-recursion {{ 127.0.0.0/8; }};
+  dnssec-validation no;
+  qname-minimization strict;
+  {self.extra}
+}};
+controls {{ }};
+{stubs}""")
+        return [package_program("named"), "-4", "-g", "-n", "1", "-c",
+                os.path.join(self.folder, "named.conf")]
+
+    def start(self):
+        self.process = Process(self.command(), cwd=self.folder)
+        self.process.wait_log(r"\brunning$")
+        return self
 
 
 class Unbound(Peer):

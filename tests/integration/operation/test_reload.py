@@ -1,0 +1,129 @@
+"""Proven: SIGHUP re-reads the configuration and no query is lost while it does; connections stay; a new
+configuration that is wrong changes nothing, and the log says what is wrong and that the old one stays."""
+import threading
+import time
+
+import pytest
+
+import harness
+from harness import Reply, Tcp, query
+
+
+@pytest.fixture(scope="module")
+def dnsd(started):
+    d = started(harness.Dnsd())
+    d.rows({"user-core/alice": "core-a"})
+    return d
+
+
+class Stream:
+    """Asks without pause from a thread; counts what was not answered or answered wrongly."""
+
+    def __init__(self, address):
+        self.address = address
+        self.asked = 0
+        self.lost = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stop.is_set():
+            self.asked += 1
+            got = harness.ask_udp(self.address, query("alice"), deadline_s=2)
+            if got is None or Reply(got).answer != ["alice 300 A 192.0.2.1"]:
+                self.lost.append((time.monotonic(), got))
+
+
+def with_static(dnsd, number):
+    dnsd.config["dns"]["staticEntries"] = {f"fixed{number}": {"a": f"198.51.100.{number}"}}
+    dnsd.write_config()
+
+
+def test_reload_loses_no_query(dnsd):
+    with Stream(dnsd.address) as one, Stream(dnsd.address) as two, Tcp(dnsd.address) as connection:
+        for i in range(1, 21):
+            with_static(dnsd, i)
+            dnsd.reload()
+            harness.until(f"reload {i} is served",
+                          lambda: dnsd.ask(f"fixed{i}").answer == [f"fixed{i} 300 A 198.51.100.{i}"])
+            connection.send(query("alice"))
+            assert Reply(connection.receive()).an == 1, "the connection outlives the reload"
+        assert dnsd.ask("fixed19").rcode == "NXDOMAIN", "what went from the file is gone"
+    assert one.asked + two.asked > 100
+    assert not one.lost and not two.lost, (one.asked, two.asked, one.lost, two.lost)
+
+
+def test_rows_survive_a_reload(dnsd):
+    with_static(dnsd, 30)
+    dnsd.rows({"user-core/during": "core-a"})
+    dnsd.reload()
+    harness.until("the reload is served", lambda: dnsd.ask("fixed30").an == 1)
+    assert dnsd.ask("during").an == 1
+    dnsd.rows({"user-core/after": "core-a"})
+    assert dnsd.ask("after").an == 1, "the feed goes on after a reload"
+
+
+BAD = {
+    "no YAML at all": "dns: [unclosed\n",
+    "unknown key": "dns:\n  activ: true\n",
+    "wrong type": "dns:\n  active: true\n  domain: mc.example.com\n  defaultTTL: soon\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
+def test_bad_configuration_keeps_the_old(dnsd, text):
+    before = dnsd.ask("@", "SOA").answer
+    mark = dnsd.process.mark()
+    dnsd.write_config(text)
+    with Stream(dnsd.address) as stream:
+        dnsd.reload()
+        dnsd.process.wait_log(r"dnsd\.yml", since=mark)
+        dnsd.process.wait_log(r"(kept|keep|stays|remains|unchanged)", since=mark)
+        assert dnsd.ask("alice").answer == ["alice 300 A 192.0.2.1"]
+        assert dnsd.ask("@", "SOA").answer == before
+    assert not stream.lost and dnsd.process.alive()
+    with_static(dnsd, 40)
+    dnsd.reload()
+    harness.until("a good one is taken again", lambda: dnsd.ask("fixed40").an == 1)
+
+
+def test_missing_file_keeps_the_old(dnsd):
+    import os
+    mark = dnsd.process.mark()
+    os.rename(dnsd.path, dnsd.path + ".away")
+    dnsd.reload()
+    dnsd.process.wait_log(r"dnsd\.yml", since=mark)
+    assert dnsd.ask("alice").an == 1
+    os.rename(dnsd.path + ".away", dnsd.path)
+
+
+def test_a_storm_of_signals(dnsd):
+    """Signals faster than reloads: the last state of the file counts."""
+    with Stream(dnsd.address) as stream:
+        for i in range(100, 200):
+            with_static(dnsd, i)
+            dnsd.reload()
+        harness.until("the last one is served", lambda: dnsd.ask("fixed199").an == 1, 10)
+    assert not stream.lost
+
+
+def test_overrides_are_read_again(dnsd):
+    """override-config.yml beside the file wins, at reload too."""
+    import os
+    path = os.path.join(dnsd.folder, "override-config.yml")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write('dns:\n  staticEntries:\n    laid-over:\n      a: 198.51.100.250\n')
+    dnsd.reload()
+    harness.until("the override is served", lambda: dnsd.ask("laid-over").an == 1)
+    os.unlink(path)
+    dnsd.reload()
+    harness.until("it is gone", lambda: dnsd.ask("laid-over").rcode == "NXDOMAIN")
