@@ -1,0 +1,21 @@
+/* The prefixes of keyValue's keys, and how SQL asks for one of them. Ranges, not LIKE: they use the
+ * index, and '_' and '%' in names mean themselves. '0' is the byte after '/'.
+ */
+#ifndef STORE_KEYS_H
+#define STORE_KEYS_H
+
+#define KEY_CHALLENGE "challenge/" /* not in keyValue: only the feed and scans call it so */
+#define KEY_CORE      "core-info/"
+#define KEY_RECORD    "dns-record/"
+#define KEY_USER      "user-core/"
+
+#define IS_CORE(key)   "(" key " >= 'core-info/' AND " key " < 'core-info0')"
+#define IS_RECORD(key) "(" key " >= 'dns-record/' AND " key " < 'dns-record0')"
+/* Two bare terms, exactly those of the partial index dnsd_user_core: SQLite compares them by form.
+ */
+#define IS_USER(key) key " >= 'user-core/' AND " key " < 'user-core0'"
+
+/* Is the row one that the feed tells of? */
+#define IS_FED(key) "(" IS_CORE(key) " OR " IS_RECORD(key) " OR (" IS_USER(key) "))"
+
+#endif

@@ -1,0 +1,98 @@
+#include "watch_uv.h"
+
+#include <stdlib.h>
+
+#include "lib/mem.h"
+#include "store_priv.h"
+
+/* How often a driver that cannot watch is asked for its revision: well within the second in which
+ * a change has to arrive on every core. */
+#define POLL_MS 200
+
+struct watch_poll {
+    uv_timer_t timer;
+    struct store *store; /* borrowed; NULL once stopped */
+    uint64_t revision;
+};
+
+void watch_told(struct store *s)
+{
+    if (s->on_change != NULL) {
+        s->on_change(s->on_change_ctx);
+    }
+}
+
+static void on_told(void *ctx)
+{
+    watch_told(ctx);
+}
+
+static void ask(struct watch_poll *p);
+
+static void on_due(uv_timer_t *timer)
+{
+    struct watch_poll *p = timer->data;
+    if (p->store != NULL) {
+        ask(p);
+    }
+}
+
+/* What cannot be read now is asked again later, and whoever reads rows will hear why. */
+static void on_state(void *ctx, enum err e, const struct err_info *info,
+                     const struct store_state *state)
+{
+    struct store *s = ctx;
+    (void)info;
+    if (s->poll == NULL) {
+        return;
+    }
+    uv_timer_start(&s->poll->timer, on_due, POLL_MS, 0);
+    if (e == ERR_OK && state->revision != s->poll->revision) {
+        s->poll->revision = state->revision;
+        watch_told(s);
+    }
+}
+
+static void ask(struct watch_poll *p)
+{
+    store_state(p->store, on_state, p->store);
+}
+
+static void poll_start(struct store *s)
+{
+    struct watch_poll *p = mem_xalloc(sizeof *p);
+    uv_timer_init(s->loop, &p->timer);
+    p->timer.data = p;
+    p->store = s;
+    p->revision = UINT64_MAX; /* of no state: the first answer tells */
+    s->poll = p;
+    ask(p);
+}
+
+static void on_poll_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+void watch_poll_stop(struct store *s)
+{
+    if (s->poll != NULL) {
+        s->poll->store = NULL;
+        uv_close((uv_handle_t *)&s->poll->timer, on_poll_closed);
+        s->poll = NULL;
+    }
+}
+
+void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx)
+{
+    s->on_change = on_change;
+    s->on_change_ctx = ctx;
+    if ((s->backend->ops->features & BACKEND_WATCH) != 0) {
+        s->backend->ops->watch(s->backend, on_change != NULL ? on_told : NULL, s);
+        return;
+    }
+    watch_poll_stop(s);
+    if (on_change != NULL) {
+        poll_start(s);
+    }
+}
