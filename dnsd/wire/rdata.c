@@ -46,6 +46,16 @@ static enum err malformed(uint16_t type, const char *what, struct err_info *info
     return err_set(info, ERR_MALFORMED, "%s", what);
 }
 
+/* How text is meant: who wrote it decides what a name without a dot at its end is, and whether
+ * blanks separate strings. */
+enum style { STYLE_TEXT, STYLE_INPUT, STYLE_ZONE_FILE };
+
+struct context {
+    uint16_t type;
+    enum style style;
+    const struct wire_name *origin; /* borrowed; may be NULL */
+};
+
 /* --- fields of a fixed size --------------------------------------------------------------------
  */
 
@@ -184,7 +194,21 @@ static enum err read_sized(const struct wire_token *token, ldns_rdf_type kind,
 /* --- the other fields --------------------------------------------------------------------------
  */
 
-static enum err read_name(const struct wire_token *token, const struct wire_name *origin,
+/* An operator's name: only a single label is relative. */
+static enum err read_input_name(const char *text, const struct wire_name *apex,
+                                struct wire_name *out, struct err_info *info)
+{
+    if (looks_like_ipv4(text) || looks_like_ipv6(text)) {
+        return err_set(info, ERR_MALFORMED, "this is an address, but a host name belongs here");
+    }
+    enum err e = strcmp(text, "@") != 0 ? wire_name_from_text(text, NULL, out, info) : ERR_OK;
+    if (e == ERR_OK && (strcmp(text, "@") == 0 || out->labels == 1)) {
+        e = wire_name_from_text(text, apex, out, info);
+    }
+    return e;
+}
+
+static enum err read_name(const struct wire_token *token, const struct context *c,
                           struct buf_writer *out, struct err_info *info)
 {
     char text[WIRE_NAME_TEXT_MAX];
@@ -195,9 +219,10 @@ static enum err read_name(const struct wire_token *token, const struct wire_name
     if (!wire_text_copy(token, text, sizeof text)) {
         return err_set(info, ERR_MALFORMED, "a name has at most %d octets", WIRE_NAME_MAX);
     }
-    enum err e = wire_name_from_text(text, origin, &name, info);
+    enum err e = c->style == STYLE_INPUT ? read_input_name(text, c->origin, &name, info)
+                                         : wire_name_from_text(text, c->origin, &name, info);
     if (e != ERR_OK) {
-        return err_prefix(info, e, "name \"%.*s\": ", SHOWN(token));
+        return err_prefix(info, e, "\"%.*s\": ", SHOWN(token));
     }
     buf_put(out, name.bytes, name.len);
     return ERR_OK;
@@ -293,8 +318,7 @@ static enum err read_base64(const char **at, struct buf_writer *out, struct err_
  */
 
 static enum err read_field(const char **at, ldns_rdf_type kind, bool repeats,
-                           const struct wire_name *origin, struct buf_writer *out,
-                           struct err_info *info)
+                           const struct context *c, struct buf_writer *out, struct err_info *info)
 {
     struct wire_token token;
     switch (kind) {
@@ -313,7 +337,7 @@ static enum err read_field(const char **at, ldns_rdf_type kind, bool repeats,
     }
     switch (kind) {
     case LDNS_RDF_TYPE_DNAME:
-        return read_name(&token, origin, out, info);
+        return read_name(&token, c, out, info);
     case LDNS_RDF_TYPE_STR:
         return read_string(&token, repeats, out, info);
     case LDNS_RDF_TYPE_LONG_STR:
@@ -332,23 +356,23 @@ static void skip_blanks(const char **at)
     }
 }
 
-static enum err read_fields(uint16_t type, const struct rdata_layout *layout, const char *at,
-                            const struct wire_name *origin, struct buf_writer *out,
-                            struct err_info *info)
+static enum err read_fields(const struct context *c, const struct rdata_layout *layout,
+                            const char *at, struct buf_writer *out, struct err_info *info)
 {
     char name[WIRE_TYPE_TEXT_MAX];
-    wire_type_to_text(type, name);
+    wire_type_to_text(c->type, name);
     for (size_t i = 0; i < layout->max; i++) {
         skip_blanks(&at);
         if (*at == '\0' && i >= layout->min) {
             break;
         }
         if (*at == '\0') {
-            enum err e = malformed(type, i == 0 ? "the value is missing" : "too few fields", info);
+            enum err e =
+                malformed(c->type, i == 0 ? "the value is missing" : "too few fields", info);
             return err_prefix(info, e, "%s: ", name);
         }
-        enum err e = read_field(&at, rdata_layout_kind(layout, i), layout->max == SIZE_MAX, origin,
-                                out, info);
+        enum err e =
+            read_field(&at, rdata_layout_kind(layout, i), layout->max == SIZE_MAX, c, out, info);
         if (e != ERR_OK) {
             return layout->max == 1 ? err_prefix(info, e, "%s: ", name)
                                     : err_prefix(info, e, "%s field %zu: ", name, i + 1);
@@ -356,7 +380,7 @@ static enum err read_fields(uint16_t type, const struct rdata_layout *layout, co
     }
     skip_blanks(&at);
     if (*at != '\0') {
-        return err_prefix(info, malformed(type, "too many fields", info), "%s: ", name);
+        return err_prefix(info, malformed(c->type, "too many fields", info), "%s: ", name);
     }
     return ERR_OK;
 }
@@ -394,8 +418,8 @@ static enum err read_generic(const char *at, struct buf_writer *out, struct err_
     return e;
 }
 
-static enum err read_text(uint16_t type, const char *text, const struct wire_name *origin,
-                          bool zone_file, struct buf_writer *out, struct err_info *info)
+static enum err read_text(const struct context *c, const char *text, struct buf_writer *out,
+                          struct err_info *info)
 {
     struct rdata_layout layout;
     char name[WIRE_TYPE_TEXT_MAX];
@@ -403,32 +427,32 @@ static enum err read_text(uint16_t type, const char *text, const struct wire_nam
     if (text[0] == '\\' && text[1] == '#' && (text[2] == '\0' || wire_text_is_blank(text[2]))) {
         return read_generic(text + 2, out, info);
     }
-    if (!rdata_layout_of(type, &layout)) {
-        wire_type_to_text(type, name);
+    if (!rdata_layout_of(c->type, &layout)) {
+        wire_type_to_text(c->type, name);
         return err_set(info, ERR_MALFORMED,
                        "%s has no text form of its own here; write \\# LENGTH HEX, as in "
                        "\\# 2 abcd (RFC 3597)",
                        name);
     }
-    if (type == TYPE_TXT && !zone_file && text[0] != '"' && text[0] != '\0') {
+    if (c->type == TYPE_TXT && c->style != STYLE_ZONE_FILE && *text != '"' && *text != '\0') {
         return read_one_string(text, out, info);
     }
-    return read_fields(type, &layout, text, origin, out, info);
+    return read_fields(c, &layout, text, out, info);
 }
 
-static enum err from_text(uint16_t type, const char *text, const struct wire_name *origin,
-                          bool zone_file, uint8_t *out, size_t *len, struct err_info *info)
+static enum err from_text(const struct context *c, const char *text, uint8_t *out, size_t *len,
+                          struct err_info *info)
 {
     struct buf_writer w = buf_writer_of(out, WIRE_RDATA_MAX);
     if (strnlen(text, WIRE_RDATA_TEXT_MAX) == WIRE_RDATA_TEXT_MAX) {
         return err_set(info, ERR_LIMIT, "the text of a record is too long");
     }
-    enum err e = read_text(type, text, origin, zone_file, &w, info);
+    enum err e = read_text(c, text, &w, info);
     if (e == ERR_OK && w.bad) {
         e = err_set(info, ERR_LIMIT, "a record holds at most %d octets", WIRE_RDATA_MAX);
     }
     if (e == ERR_OK) {
-        e = wire_rdata_check(type, out, w.len, info);
+        e = wire_rdata_check(c->type, out, w.len, info);
     }
     if (e == ERR_OK) {
         *len = w.len;
@@ -439,11 +463,20 @@ static enum err from_text(uint16_t type, const char *text, const struct wire_nam
 enum err wire_rdata_from_text(uint16_t type, const char *text, const struct wire_name *origin,
                               uint8_t *out, size_t *len, struct err_info *info)
 {
-    return from_text(type, text, origin, false, out, len, info);
+    struct context c = {.type = type, .style = STYLE_TEXT, .origin = origin};
+    return from_text(&c, text, out, len, info);
+}
+
+enum err wire_rdata_from_input(uint16_t type, const char *text, const struct wire_name *apex,
+                               uint8_t *out, size_t *len, struct err_info *info)
+{
+    struct context c = {.type = type, .style = STYLE_INPUT, .origin = apex};
+    return from_text(&c, text, out, len, info);
 }
 
 enum err rdata_from_zone_text(uint16_t type, const char *text, const struct wire_name *origin,
                               uint8_t *out, size_t *len, struct err_info *info)
 {
-    return from_text(type, text, origin, true, out, len, info);
+    struct context c = {.type = type, .style = STYLE_ZONE_FILE, .origin = origin};
+    return from_text(&c, text, out, len, info);
 }

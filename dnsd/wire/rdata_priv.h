@@ -50,7 +50,7 @@ enum err rdata_svcb_read(const char **at, struct buf_writer *out, struct err_inf
 enum err rdata_svcb_check(const uint8_t *bytes, size_t len, struct err_info *info) MUST_USE;
 void rdata_svcb_write(const uint8_t *bytes, size_t len, struct buf_writer *out);
 
-/* rdata_from_text() with the rules of a zone file: blanks separate the strings of unquoted TXT. */
+/* wire_rdata_from_text(), but blanks separate the strings of unquoted TXT as in a zone file. */
 enum err rdata_from_zone_text(uint16_t type, const char *text, const struct wire_name *origin,
                               uint8_t *out, size_t *len, struct err_info *info) MUST_USE;
 
