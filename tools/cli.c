@@ -1,0 +1,197 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/file_sys.h"
+#include "lib/mem.h"
+
+static void say(const struct cli *cli, const char *kind, const char *fmt, va_list ap)
+{
+    fflush(stdout); /* what was printed before comes before */
+    fprintf(stderr, "%s: %s", cli->program, kind);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+int cli_fail(const struct cli *cli, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(cli, "", fmt, ap);
+    va_end(ap);
+    return CLI_FAILED;
+}
+
+int cli_nothing(const struct cli *cli, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(cli, "", fmt, ap);
+    va_end(ap);
+    return CLI_NOTHING;
+}
+
+void cli_warn(const struct cli *cli, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(cli, "warning: ", fmt, ap);
+    va_end(ap);
+}
+
+void cli_print_json_own(json_t *document)
+{
+    json_dumpf(document, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(document);
+}
+
+json_t *cli_text(const char *text)
+{
+    if (text == NULL) {
+        return json_null();
+    }
+    json_t *out = json_string(text);
+    if (out != NULL) {
+        return out;
+    }
+    char *plain = mem_xstrdup(text); /* rows of other programs may hold anything */
+    for (char *p = plain; *p != '\0'; p++) {
+        if ((unsigned char)*p >= 0x80) {
+            *p = '?';
+        }
+    }
+    out = json_string(plain);
+    free(plain);
+    return out;
+}
+
+int cli_open(struct cli *cli, enum db_mode mode)
+{
+    struct err_info info = {.text = ""};
+    enum err e = db_open(&cli->config, mode, &cli->db, &info);
+    if (e == ERR_NOTFOUND && mode == DB_READ) {
+        return cli_nothing(cli, "there is no store yet (%s)", info.text);
+    }
+    if (e != ERR_OK) {
+        return cli_fail(cli, "the store: %s", info.text);
+    }
+    return CLI_OK;
+}
+
+bool cli_store_is_missing(const struct cli *cli)
+{
+    const struct config *c = &cli->config;
+    return !c->storages.engine_rqlite && access(c->storages.sqlite_path, F_OK) != 0 &&
+           errno == ENOENT;
+}
+
+int cli_need_domain(const struct cli *cli)
+{
+    if (cli->config.dns.domain_text == NULL) {
+        return cli_fail(cli, "%s: dns.domain is not set, so there are no names to work with",
+                        cli->config.path);
+    }
+    return CLI_OK;
+}
+
+const struct wire_name *cli_apex(const struct cli *cli)
+{
+    static const struct wire_name root = {.len = 1, .labels = 0, .bytes = {0}};
+    return cli->config.dns.domain_text != NULL ? &cli->config.dns.domain : &root;
+}
+
+const struct names *cli_names(struct cli *cli)
+{
+    const struct config *c = &cli->config;
+    if (cli->names != NULL) {
+        return cli->names;
+    }
+    size_t statics = c->dns.static_entries.count;
+    size_t servers = c->dns.nameservers.count;
+    struct wire_name *owners = mem_xalloc((statics + 1) * sizeof *owners);
+    char **labels = mem_xalloc((servers + 1) * sizeof *labels);
+    uint16_t *types = mem_xalloc((c->dns.root.count + 1) * sizeof *types);
+    for (size_t i = 0; i < statics; i++) {
+        owners[i] = c->dns.static_entries.items[i].owner;
+    }
+    for (size_t i = 0; i < servers; i++) {
+        labels[i] = c->dns.nameservers.items[i].key;
+    }
+    for (size_t i = 0; i < c->dns.root.count; i++) {
+        types[i] = c->dns.root.sets[i].type;
+    }
+    cli->names = names_new(&(struct names_config){
+        .apex = cli_apex(cli),
+        .services = c->dns.service_names.items,
+        .service_count = c->dns.service_names.count,
+        .servers = labels,
+        .server_count = servers,
+        .servers_numbered = servers == 0,
+        .statics = owners,
+        .static_count = statics,
+        .root_types = types,
+        .root_type_count = c->dns.root.count,
+    });
+    free(types);
+    free(labels);
+    free(owners);
+    return cli->names;
+}
+
+static enum err read_stream(FILE *in, size_t cap, char **out, size_t *len, struct err_info *info)
+{
+    size_t room = 64 * 1024;
+    char *text = mem_xalloc(room);
+    size_t n = 0;
+    for (;;) {
+        n += fread(text + n, 1, room - 1 - n, in);
+        if (ferror(in)) {
+            free(text);
+            return err_set(info, ERR_IO, "standard input: %s", strerror(errno));
+        }
+        if (n > cap) {
+            free(text);
+            return err_set(info, ERR_LIMIT, "standard input: more than %zu bytes", cap);
+        }
+        if (feof(in)) {
+            break;
+        }
+        room *= 2;
+        text = mem_xrealloc(text, room);
+    }
+    text[n] = '\0';
+    *out = text;
+    *len = n;
+    return ERR_OK;
+}
+
+enum err cli_read_input(const char *file, size_t cap, char **out, size_t *len,
+                        struct err_info *info)
+{
+    if (strcmp(file, "-") == 0) {
+        return read_stream(stdin, cap, out, len, info);
+    }
+    uint8_t *bytes = NULL;
+    enum err e = file_read(file, cap, &bytes, len, info);
+    *out = (char *)bytes;
+    return e;
+}
+
+int cli_write_output(const struct cli *cli, const char *file, const char *text, size_t len)
+{
+    struct err_info info = {.text = ""};
+    if (file == NULL || strcmp(file, "-") == 0) {
+        fwrite(text, 1, len, stdout); /* main() looks whether it arrived */
+        return CLI_OK;
+    }
+    if (file_replace(file, text, len, 0644, &info) != ERR_OK) {
+        return cli_fail(cli, "%s", info.text);
+    }
+    return CLI_OK;
+}

@@ -1,0 +1,90 @@
+/* What every command of dnsctl shares: the command line, the configuration, the store, and the way
+ * things are said. Text for people goes to stdout, one JSON document with --json; what is wrong
+ * goes to stderr as one line `dnsctl: ...`. A command returns the exit code.
+ *
+ * Tools are boot-like code: out of memory aborts with one line, and anything may block.
+ */
+#ifndef TOOLS_CLI_H
+#define TOOLS_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "args.h"
+#include "db.h"
+#include "dnsd/app/config.h"
+#include "dnsd/zone/names.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_NOTHING = 2 /* nothing there, or usage */ };
+
+struct cli {
+    const char *program; /* borrowed: as it was called, without the folder */
+    struct args args;
+    struct config config; /* owned */
+    struct names *names;  /* owned; NULL until cli_names() */
+    struct db *db;        /* owned; NULL until cli_open() */
+    /* words after the command's own */
+    const char *const *words;
+    size_t count;
+};
+
+/* `dnsctl: ...` on stderr. Returns CLI_FAILED, so that `return cli_fail(...)` reads well. */
+int cli_fail(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same for what is not there, or asked in a wrong way: CLI_NOTHING. */
+int cli_nothing(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Something worth knowing that does not stop the command. */
+void cli_warn(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static inline bool cli_json(const struct cli *cli)
+{
+    return (cli->args.given & ARGS_JSON) != 0;
+}
+
+/* One JSON document on stdout. Owns DOCUMENT. */
+void cli_print_json_own(json_t *document);
+/* TEXT as a JSON string; bytes that are not UTF-8 become '?'. NULL: null. */
+json_t *cli_text(const char *text);
+
+/* Opens the store. CLI_OK, or the exit code after having said why. */
+int cli_open(struct cli *cli, enum db_mode mode);
+
+/* Nothing has made the store's database yet. */
+bool cli_store_is_missing(const struct cli *cli);
+
+/* CLI_OK if there is a domain; else says that dns.domain is missing. */
+int cli_need_domain(const struct cli *cli);
+
+/* The domain, or the root if the platform has none. */
+const struct wire_name *cli_apex(const struct cli *cli);
+
+/* The rules for names of this configuration; borrowed from CLI. */
+const struct names *cli_names(struct cli *cli);
+
+/* Reads FILE, or standard input for "-". *out has a NUL after its *len bytes; caller frees. */
+enum err cli_read_input(const char *file, size_t cap, char **out, size_t *len,
+                        struct err_info *info) MUST_USE;
+/* TEXT to FILE, replaced as a whole, or to stdout for NULL and "-". CLI_OK, or said why. */
+int cli_write_output(const struct cli *cli, const char *file, const char *text, size_t len);
+
+/* ---- the commands, one file per noun ---- */
+int records_list(struct cli *cli);
+int records_set(struct cli *cli);
+int records_delete(struct cli *cli);
+int records_load(struct cli *cli);
+int records_export(struct cli *cli);
+int records_import_zone(struct cli *cli);
+int records_export_zone(struct cli *cli);
+int users_list(struct cli *cli);
+int users_get(struct cli *cli);
+int users_set(struct cli *cli);
+int users_delete(struct cli *cli);
+int users_load(struct cli *cli);
+int cores_list(struct cli *cli);
+int cores_set(struct cli *cli);
+int cores_drain(struct cli *cli);
+int cores_delete(struct cli *cli);
+int status_show(struct cli *cli);
+int delegation_show(struct cli *cli);
+
+#endif

@@ -1,0 +1,101 @@
+#include "rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/mem.h"
+
+#define PREFIX "dns-record/"
+
+void row_name(const struct cli *cli, const struct wire_name *owner, char *out)
+{
+    wire_name_to_relative(owner, cli_apex(cli), out);
+}
+
+struct telling {
+    const struct cli *cli;
+    struct row *row;
+};
+
+static void on_problem(void *ctx, const char *where, const char *why)
+{
+    struct telling *t = ctx;
+    t->row->problems++;
+    cli_warn(t->cli, "stored %s%s: %s: %s", PREFIX, t->row->name, where, why);
+}
+
+void row_parse(const struct cli *cli, struct row *row)
+{
+    struct err_info info = {.text = ""};
+    struct telling telling = {.cli = cli, .row = row};
+    enum err e = wire_name_owner(row->name, cli_apex(cli), &row->owner, &info);
+    if (e == ERR_OK) {
+        e = record_from_json(row->json, cli_apex(cli), cli->config.dns.default_ttl_s, &row->set,
+                             on_problem, &telling);
+    }
+    row->usable = e == ERR_OK;
+    if (e != ERR_OK) {
+        row->problems++;
+        cli_warn(cli, "stored %s%s cannot be served: %s", PREFIX, row->name,
+                 info.text[0] != '\0' ? info.text : "its value is not a JSON object");
+    }
+}
+
+/* On a thread of the store's: copies, and nothing else. */
+static bool on_row(void *ctx, const struct store_row *stored)
+{
+    struct rows *rows = ctx;
+    if (rows->count == rows->cap) {
+        rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
+        rows->items = mem_xrealloc(rows->items, rows->cap * sizeof *rows->items);
+    }
+    rows->items[rows->count++] = (struct row){
+        .name = mem_xstrdup(stored->key + strlen(PREFIX)),
+        .json = mem_xstrdup(stored->value),
+    };
+    return true;
+}
+
+int rows_read(struct cli *cli, struct rows *out)
+{
+    struct err_info info = {.text = ""};
+    *out = (struct rows){.count = 0};
+    if (db_scan(cli->db, PREFIX, on_row, out, &info) != ERR_OK) {
+        rows_free(out);
+        return cli_fail(cli, "the store: %s", info.text);
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        row_parse(cli, &out->items[i]);
+    }
+    return CLI_OK;
+}
+
+void rows_free(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        free(rows->items[i].name);
+        free(rows->items[i].json);
+        record_set_free(&rows->items[i].set);
+    }
+    free(rows->items);
+    *rows = (struct rows){.count = 0};
+}
+
+struct row *rows_find(const struct rows *rows, const char *name)
+{
+    size_t low = 0;
+    size_t high = rows->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(rows->items[middle].name, name);
+        if (order == 0) {
+            return &rows->items[middle];
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}

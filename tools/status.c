@@ -1,0 +1,241 @@
+/* dnsctl status: asks the daemon on its control socket, and looks into the store. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "cores.h"
+#include "lib/jx.h"
+#include "lib/mem.h"
+
+#define ANSWER_MAX (1024 * 1024)
+#define WAIT_S     5
+
+/* ---- the daemon -------------------------------------------------------------------------- */
+
+static enum err connect_to(const char *path, int *out, struct err_info *info)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval wait = {.tv_sec = WAIT_S};
+    if (strlen(path) >= sizeof address.sun_path) {
+        return err_set(info, ERR_LIMIT, "%s: the path is too long for a socket", path);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return err_set(info, ERR_IO, "no socket: %s", strerror(errno));
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) != 0 ||
+        connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        enum err e = err_set(info, ERR_UNAVAIL, "%s: %s", path, strerror(errno));
+        close(fd);
+        return e;
+    }
+    *out = fd;
+    return ERR_OK;
+}
+
+/* One line out, one line back. Caller frees *out. */
+static enum err ask(int fd, const char *question, struct str *out, struct err_info *info)
+{
+    char piece[4096];
+    size_t len = strlen(question);
+    if (send(fd, question, len, MSG_NOSIGNAL) != (ssize_t)len) {
+        return err_set(info, ERR_IO, "%s", strerror(errno));
+    }
+    for (;;) {
+        ssize_t n = recv(fd, piece, sizeof piece, 0);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            bool late = errno == EAGAIN || errno == EWOULDBLOCK;
+            return err_set(info, late ? ERR_TIMEOUT : ERR_IO, "%s",
+                           late ? "no answer in time" : strerror(errno));
+        }
+        if (n == 0) {
+            return ERR_OK;
+        }
+        str_append_n(out, piece, (size_t)n);
+        if (out->len > ANSWER_MAX) {
+            return err_set(info, ERR_LIMIT, "the answer is too long");
+        }
+    }
+}
+
+static enum err ask_daemon(const struct cli *cli, json_t **out, struct err_info *info)
+{
+    char *folder = config_state_dir(&cli->config);
+    struct str path = {.text = NULL};
+    struct str answer = {.text = NULL};
+    int fd = -1;
+    str_appendf(&path, "%s/dnsd.sock", folder);
+    enum err e = connect_to(path.text, &fd, info);
+    if (e == ERR_OK) {
+        e = ask(fd, "{\"cmd\":\"status\"}\n", &answer, info);
+        if (e == ERR_OK) {
+            e = jx_parse_object(answer.text != NULL ? answer.text : "", answer.len, out, info);
+        }
+        if (e != ERR_OK) {
+            err_prefix(info, e, "%s: ", path.text);
+        }
+        close(fd);
+    }
+    str_free(&answer);
+    str_free(&path);
+    free(folder);
+    return e;
+}
+
+/* ---- the store --------------------------------------------------------------------------- */
+
+struct store_view {
+    struct store_state state;
+    struct db_cores cores; /* owned */
+    uint64_t records, users;
+};
+
+static bool count_row(void *ctx, const struct store_row *row)
+{
+    (void)row;
+    *(uint64_t *)ctx += 1;
+    return true;
+}
+
+static enum err look(struct cli *cli, struct store_view *out, struct err_info *info)
+{
+    enum err e = db_state(cli->db, &out->state, info);
+    if (e == ERR_OK) {
+        e = db_scan(cli->db, "dns-record/", count_row, &out->records, info);
+    }
+    if (e == ERR_OK) {
+        e = db_scan(cli->db, "user-core/", count_row, &out->users, info);
+    }
+    if (e == ERR_OK) {
+        e = db_cores_list(cli->db, &out->cores, info);
+    }
+    return e;
+}
+
+static json_t *store_json(const struct store_view *s)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:o}", "id", s->state.id, "revision",
+                     (json_int_t)s->state.revision, "records", (json_int_t)s->records, "users",
+                     (json_int_t)s->users, "cores", cores_list_json(&s->cores));
+}
+
+static void print_store(const struct store_view *s)
+{
+    printf("store\n  revision   %" PRIu64 "\n  records    %" PRIu64 "\n  users      %" PRIu64
+           "\n  cores      %zu\n\n",
+           s->state.revision, s->records, s->users, s->cores.count);
+    cores_print(&s->cores);
+}
+
+/* ---- the page ---------------------------------------------------------------------------- */
+
+static int64_t number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_integer(v) ? (int64_t)json_integer_value(v) : 0;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *value = json_string_value(json_object_get(o, key));
+    return value != NULL ? value : "-";
+}
+
+/* "3 d 04:05:06" */
+static void duration(int64_t ms, char out[48])
+{
+    int64_t s = ms / 1000;
+    snprintf(out, 48, "%" PRId64 " d %02d:%02d:%02d", s / 86400, (int)(s / 3600 % 24),
+             (int)(s / 60 % 60), (int)(s % 60));
+}
+
+static void print_members(const char *title, const json_t *o)
+{
+    const char *key;
+    json_t *value;
+    printf("  %-10s", title);
+    json_object_foreach((json_t *)o, key, value)
+    {
+        printf(" %s %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+    }
+    printf("\n");
+}
+
+static void print_daemon(const json_t *d)
+{
+    char up[48], age[48];
+    size_t i;
+    json_t *address;
+    duration(number(d, "uptimeMs"), up);
+    duration(number(d, "snapshotAgeMs"), age);
+    printf("dnsd %s on core %s, pid %" PRId64 ", up %s\n", text(d, "version"), text(d, "id"),
+           number(d, "pid"), up);
+    printf("  domain     %s\n  listening ", text(d, "domain"));
+    json_array_foreach(json_object_get(d, "listen"), i, address)
+    {
+        printf(" %s", json_string_value(address));
+    }
+    printf(" (%" PRId64 " workers)\n", number(d, "workers"));
+    printf("  zone       serial %" PRId64 ", revision %" PRId64 ": %" PRId64 " names, %" PRId64
+           " users, %" PRId64 " cores\n",
+           number(d, "serial"), number(d, "revision"), number(d, "names"), number(d, "users"),
+           number(d, "cores"));
+    printf("  data from  the %s, confirmed %s ago\n", text(d, "source"), age);
+    if (json_is_string(json_object_get(d, "storeError"))) {
+        printf("  STORE      %s\n", text(d, "storeError"));
+    }
+    print_members("queries", json_object_get(d, "queries"));
+    print_members("answers", json_object_get(d, "rcodes"));
+    printf("  dropped    %" PRId64 "\n  tcp        %" PRId64 " connections\n\n",
+           number(d, "dropped"), number(d, "tcpConnections"));
+}
+
+int status_show(struct cli *cli)
+{
+    struct err_info no_daemon = {.text = ""};
+    struct err_info info = {.text = ""};
+    struct store_view store = {.records = 0};
+    json_t *daemon = NULL;
+    enum err asked = ask_daemon(cli, &daemon, &no_daemon);
+    enum err looked = db_open(&cli->config, DB_READ, &cli->db, &info);
+    if (looked == ERR_OK) {
+        looked = look(cli, &store, &info);
+    }
+    if (cli_json(cli)) {
+        json_t *o = asked == ERR_OK ? json_incref(daemon)
+                                    : json_pack("{s:o}", "error", cli_text(no_daemon.text));
+        json_object_set_new(o, "store",
+                            looked == ERR_OK ? store_json(&store)
+                                             : json_pack("{s:o}", "error", cli_text(info.text)));
+        cli_print_json_own(o);
+    } else {
+        if (asked == ERR_OK) {
+            print_daemon(daemon);
+        }
+        if (looked == ERR_OK) {
+            print_store(&store);
+        }
+    }
+    int code = CLI_OK;
+    if (asked != ERR_OK) {
+        code = cli_fail(cli, "no daemon answers: %s", no_daemon.text);
+    }
+    if (looked != ERR_OK) {
+        code = cli_fail(cli, "the store cannot be read: %s", info.text);
+    }
+    db_cores_free(&store.cores);
+    json_decref(daemon);
+    return code;
+}

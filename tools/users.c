@@ -1,0 +1,223 @@
+/* dnsctl users list, get, set, delete. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "lib/mem.h"
+#include "taken.h"
+
+/* A million users are normal: nothing here holds more than one. */
+struct listing {
+    bool json;
+    size_t count;
+};
+
+/* On a thread of the store's, while the command waits. */
+static bool on_user(void *ctx, const struct store_row *row)
+{
+    struct listing *l = ctx;
+    const char *name = row->key + strlen("user-core/");
+    if (l->json) {
+        json_t *o = json_pack("{s:o, s:o}", "name", cli_text(name), "core", cli_text(row->value));
+        fputs(l->count > 0 ? ",\n" : "\n", stdout);
+        json_dumpf(o, stdout, 0);
+        json_decref(o);
+    } else {
+        printf("%-30s %s\n", name, row->value);
+    }
+    l->count++;
+    return ferror(stdout) == 0;
+}
+
+int users_list(struct cli *cli)
+{
+    struct err_info info = {.text = ""};
+    struct listing listing = {.json = cli_json(cli)};
+    int code = cli_open(cli, DB_READ);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (listing.json) {
+        fputs("{\"users\": [", stdout);
+    } else {
+        printf("%-30s %s\n", "NAME", "CORE");
+    }
+    enum err e = db_scan(cli->db, "user-core/", on_user, &listing, &info);
+    if (e != ERR_OK && e != ERR_CANCELED) { /* canceled: main() tells why stdout is closed */
+        return cli_fail(cli, "the store: %s", info.text);
+    }
+    if (listing.json) {
+        fputs("\n]}\n", stdout);
+    }
+    return CLI_OK;
+}
+
+/* The name as stored: as we would write it, or exactly as given (rows of other programs). */
+static enum err find(struct cli *cli, const char *text, char **name, char **core,
+                     struct err_info *info)
+{
+    char label[WIRE_LABEL_MAX + 1];
+    const char *found = text;
+    enum err e = db_user_get(cli->db, text, core, info);
+    if (e == ERR_OK && *core == NULL && names_label(text, label, NULL) == ERR_OK) {
+        found = label;
+        e = db_user_get(cli->db, label, core, info);
+    }
+    *name = e == ERR_OK && *core != NULL ? mem_xstrdup(found) : NULL;
+    return e;
+}
+
+static int print_user(const struct cli *cli, const char *name, const char *core, const char *what)
+{
+    if (cli_json(cli)) {
+        json_t *o =
+            json_pack("{s:{s:o, s:o}}", "user", "name", cli_text(name), "core", cli_text(core));
+        if (what != NULL) {
+            json_object_set_new(o, "change", cli_text(what));
+        }
+        cli_print_json_own(o);
+    } else if (what != NULL) {
+        printf("user %s %s %s\n", name, what, core);
+    } else {
+        printf("%s\n", core);
+    }
+    return CLI_OK;
+}
+
+int users_get(struct cli *cli)
+{
+    struct err_info info = {.text = ""};
+    char *name = NULL;
+    char *core = NULL;
+    int code = cli_open(cli, DB_READ);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (find(cli, cli->words[0], &name, &core, &info) != ERR_OK) {
+        code = cli_fail(cli, "the store: %s", info.text);
+    } else if (core == NULL) {
+        code = cli_nothing(cli, "there is no user %s", cli->words[0]);
+    } else {
+        code = print_user(cli, name, core, NULL);
+    }
+    free(name);
+    free(core);
+    return code;
+}
+
+/* The available core with fewest users; of equals the first. NULL: none is available. */
+static const struct store_core *emptiest(const struct db_cores *cores)
+{
+    const struct store_core *best = NULL;
+    for (size_t i = 0; i < cores->count; i++) {
+        const struct store_core *c = &cores->items[i];
+        if (c->available && (best == NULL || c->users < best->users)) {
+            best = c;
+        }
+    }
+    return best;
+}
+
+/* The core that a user is to have; CLI_OK, or said why there is none. */
+static int choose(struct cli *cli, const struct db_cores *cores, const char **id)
+{
+    if (cli->count == 2) {
+        if (db_cores_find(cores, cli->words[1]) == NULL) {
+            return cli_fail(cli, "there is no core %s; dnsctl cores list shows them",
+                            cli->words[1]);
+        }
+        *id = cli->words[1];
+        return CLI_OK;
+    }
+    const struct store_core *core = emptiest(cores);
+    if (core == NULL) {
+        return cli_fail(cli, "no core is available for a new user; dnsctl cores list shows them");
+    }
+    *id = core->id;
+    return CLI_OK;
+}
+
+static enum err check_new(struct cli *cli, const char *label, struct err_info *info)
+{
+    struct wire_name owner;
+    struct names_rows rows;
+    enum err e = wire_name_from_text(label, cli_apex(cli), &owner, info);
+    if (e == ERR_OK) {
+        e = taken_by(cli, &owner, &rows, info);
+    }
+    if (e == ERR_OK) {
+        e = names_check(cli_names(cli), NAMES_USER, &owner, &rows, info);
+    }
+    return e;
+}
+
+/* OLD: the core it has now, NULL if it is new. */
+static int put(struct cli *cli, const char *name, const char *core, const char *old)
+{
+    struct err_info info = {.text = ""};
+    if (old != NULL && strcmp(old, core) == 0) {
+        return print_user(cli, name, core, "stays on");
+    }
+    enum store_put how = old == NULL ? STORE_ONLY_NEW : STORE_REPLACE;
+    if (db_user_put(cli->db, name, core, how, &info) != ERR_OK) {
+        return cli_fail(cli, "user %s: %s", name, info.text);
+    }
+    return print_user(cli, name, core, old == NULL ? "added to" : "moved to");
+}
+
+int users_set(struct cli *cli)
+{
+    struct err_info info = {.text = ""};
+    struct db_cores cores = {.count = 0};
+    char label[WIRE_LABEL_MAX + 1];
+    const char *core = NULL;
+    char *name = NULL;
+    char *old = NULL;
+    int code = cli_open(cli, DB_WRITE);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (find(cli, cli->words[0], &name, &old, &info) != ERR_OK ||
+        db_cores_list(cli->db, &cores, &info) != ERR_OK) {
+        code = cli_fail(cli, "the store: %s", info.text);
+    } else if (old == NULL && (names_label(cli->words[0], label, &info) != ERR_OK ||
+                               check_new(cli, label, &info) != ERR_OK)) {
+        code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
+    } else if (old != NULL && cli->count == 1) {
+        code = put(cli, name, old, old); /* without a core, one who has a place keeps it */
+    } else if ((code = choose(cli, &cores, &core)) == CLI_OK) {
+        code = put(cli, old != NULL ? name : label, core, old);
+    }
+    db_cores_free(&cores);
+    free(name);
+    free(old);
+    return code;
+}
+
+int users_delete(struct cli *cli)
+{
+    struct err_info info = {.text = ""};
+    char *name = NULL;
+    char *core = NULL;
+    int code = cli_open(cli, DB_READ);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum err e = find(cli, cli->words[0], &name, &core, &info);
+    if (e == ERR_OK && core != NULL) {
+        e = db_user_delete(cli->db, name, &info);
+    }
+    if (e == ERR_NOTFOUND || (e == ERR_OK && core == NULL)) {
+        code = cli_nothing(cli, "there is no user %s", cli->words[0]);
+    } else if (e != ERR_OK) {
+        code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
+    } else if (cli_json(cli)) {
+        cli_print_json_own(json_pack("{s:o}", "deleted", cli_text(name)));
+    } else {
+        printf("user %s deleted\n", name);
+    }
+    free(name);
+    free(core);
+    return code;
+}
