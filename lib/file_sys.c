@@ -11,18 +11,21 @@
 
 static enum err from_errno(struct err_info *info, const char *doing, const char *path)
 {
-    enum err e = errno == ENOENT                      ? ERR_NOTFOUND
+    enum err e = errno == ENOENT                     ? ERR_NOTFOUND
                  : errno == EACCES || errno == EPERM ? ERR_DENIED
                                                      : ERR_IO;
     return err_set(info, e, "cannot %s %s: %s", doing, path, strerror(errno));
 }
 
-static enum err read_all(int fd, const char *path, uint8_t *bytes, size_t cap, size_t *len,
-                         struct err_info *info)
+#define READ_STEP 65536 /* room for files whose size is not known beforehand: pipes, /proc */
+
+/* Fills *BYTES (room for *ROOM + 1) up to the end of the file, growing it to CAP + 1 at most. */
+static enum err read_all(int fd, const char *path, size_t cap, size_t room, uint8_t **bytes,
+                         size_t *len, struct err_info *info)
 {
     *len = 0;
     for (;;) {
-        ssize_t n = read(fd, bytes + *len, cap + 1 - *len);
+        ssize_t n = read(fd, *bytes + *len, room + 1 - *len);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -30,12 +33,20 @@ static enum err read_all(int fd, const char *path, uint8_t *bytes, size_t cap, s
             return from_errno(info, "read", path);
         }
         if (n == 0) {
-            bytes[*len] = '\0';
+            (*bytes)[*len] = '\0';
             return ERR_OK;
         }
         *len += (size_t)n;
         if (*len > cap) {
             return err_set(info, ERR_LIMIT, "%s is larger than %zu bytes", path, cap);
+        }
+        if (*len > room) {
+            room = cap - room > room + READ_STEP ? room * 2 + READ_STEP : cap;
+            uint8_t *more = realloc(*bytes, room + 1);
+            if (more == NULL) {
+                return err_set(info, ERR_NOMEM, "no memory to read %s", path);
+            }
+            *bytes = more;
         }
     }
 }
@@ -53,20 +64,18 @@ enum err file_read(const char *path, size_t cap, uint8_t **out, size_t *len, str
         e = from_errno(info, "stat", path);
         goto out;
     }
-    if (st.st_size > 0 && (uintmax_t)st.st_size > cap) {
+    if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > cap) {
         e = err_set(info, ERR_LIMIT, "%s is larger than %zu bytes", path, cap);
         goto out;
     }
-    /* A regular file needs its own size; a pipe may need all of the cap. */
-    if (S_ISREG(st.st_mode)) {
-        cap = (size_t)st.st_size;
-    }
-    bytes = malloc(cap + 1);
+    /* The size is where to start from, not where to end: the file may be growing. */
+    size_t room = S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+    bytes = malloc(room + 1);
     if (bytes == NULL) {
         e = err_set(info, ERR_NOMEM, "no memory to read %s", path);
         goto out;
     }
-    e = read_all(fd, path, bytes, cap, len, info);
+    e = read_all(fd, path, cap, room, &bytes, len, info);
 out:
     close(fd);
     if (e != ERR_OK) {
@@ -94,7 +103,8 @@ static enum err write_all(int fd, const char *path, const uint8_t *bytes, size_t
     return ERR_OK;
 }
 
-static enum err sync_folder(const char *path, struct err_info *info)
+/* The folder of PATH, open for fsync(), or -1 and *E. */
+static int open_folder(const char *path, enum err *e, struct err_info *info)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -105,26 +115,21 @@ static enum err sync_folder(const char *path, struct err_info *info)
     }
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return from_errno(info, "open", folder);
+        *e = from_errno(info, "open the folder", folder);
     }
-    enum err e = fsync(fd) == 0 ? ERR_OK : from_errno(info, "sync", folder);
-    close(fd);
-    return e;
+    return fd;
 }
 
-enum err file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
-                      struct err_info *info)
+/* Writes the file TMP, which must be new: what is there is a leftover of a crash or a trap. */
+static enum err write_new(const char *tmp, const void *bytes, size_t len, unsigned mode,
+                          struct err_info *info)
 {
-    char tmp[PATH_MAX];
-    int n = snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof tmp) {
-        return err_set(info, ERR_LIMIT, "path too long: %s", path);
-    }
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    unlink(tmp);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0) {
         return from_errno(info, "create", tmp);
     }
-    enum err e = write_all(fd, path, bytes, len, info);
+    enum err e = write_all(fd, tmp, bytes, len, info);
     if (e == ERR_OK && fchmod(fd, mode) != 0) {
         e = from_errno(info, "set the mode of", tmp);
     }
@@ -134,12 +139,34 @@ enum err file_replace(const char *path, const void *bytes, size_t len, unsigned 
     if (close(fd) != 0 && e == ERR_OK) {
         e = from_errno(info, "close", tmp);
     }
-    if (e == ERR_OK && rename(tmp, path) != 0) {
-        e = from_errno(info, "rename to", path);
-    }
     if (e != ERR_OK) {
         unlink(tmp);
+    }
+    return e;
+}
+
+enum err file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
+                      struct err_info *info)
+{
+    char tmp[PATH_MAX];
+    enum err e = ERR_OK;
+    int n = snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid());
+    if (n < 0 || (size_t)n >= sizeof tmp) {
+        return err_set(info, ERR_LIMIT, "path too long: %s", path);
+    }
+    /* Opened first, so that a folder we cannot sync changes nothing. */
+    int folder = open_folder(path, &e, info);
+    if (folder < 0) {
         return e;
     }
-    return sync_folder(path, info);
+    e = write_new(tmp, bytes, len, mode, info);
+    if (e == ERR_OK && rename(tmp, path) != 0) {
+        e = from_errno(info, "rename to", path);
+        unlink(tmp);
+    }
+    if (e == ERR_OK && fsync(folder) != 0) {
+        e = from_errno(info, "sync the folder of", path);
+    }
+    close(folder);
+    return e;
 }

@@ -12,9 +12,16 @@ static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
+/* Leaves room for a closing brace and the newline. */
+#define LINE_END (LOG_LINE_MAX - 2)
+/* A JSON message is cut here, so that its quote still fits. */
+#define MESSAGE_END (LOG_LINE_MAX / 2)
+
 struct line {
     char text[LOG_LINE_MAX];
-    size_t len; /* always leaves room for the newline */
+    size_t len;
+    size_t end; /* nothing is put past it */
+    bool full;  /* something did not fit */
 };
 
 void log_setup(enum log_level level, enum log_format format)
@@ -52,26 +59,68 @@ bool log_enabled(enum log_level level)
     return (int)level <= log_level_now;
 }
 
-static void put(struct line *l, const char *s)
+/* All N bytes or none. */
+static void put_n(struct line *l, const char *s, size_t n)
 {
-    size_t n = strlen(s);
-    size_t room = sizeof l->text - 1 - l->len;
-    n = n < room ? n : room;
+    if (l->full || n > l->end - l->len) {
+        l->full = true;
+        return;
+    }
     memcpy(l->text + l->len, s, n);
     l->len += n;
 }
 
+static void put(struct line *l, const char *s)
+{
+    put_n(l, s, strlen(s));
+}
+
+static bool is_tail(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+/* Bytes of the UTF-8 character at P (terminated text); 0 if it is none (RFC 3629 §4). */
+static size_t utf8_len(const unsigned char *p)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    if (p[0] < 0xc2 || p[0] > 0xf4 || !is_tail(p[1])) {
+        return 0;
+    }
+    if (p[0] < 0xe0) {
+        return 2;
+    }
+    if (!is_tail(p[2]) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) {
+        return 0;
+    }
+    if (p[0] < 0xf0) {
+        return 3;
+    }
+    bool outside = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return is_tail(p[3]) && !outside ? 4 : 0;
+}
+
+/* What a terminal or a reader of lines could take for something else leaves as \uHHHH: controls,
+ * C1 controls too, and bytes that are not UTF-8. Never cut inside a character or an escape. */
 static void put_escaped(struct line *l, const char *s)
 {
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        char one[8] = {(char)c, '\0'};
-        if (c == '"' || c == '\\') {
-            snprintf(one, sizeof one, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f) {
-            snprintf(one, sizeof one, "\\u%04x", c);
+    const unsigned char *p = (const unsigned char *)s;
+    while (*p != '\0') {
+        char one[8];
+        size_t n = utf8_len(p);
+        bool c1 = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+        if (n == 0 || c1 || *p < 0x20 || *p == 0x7f) {
+            snprintf(one, sizeof one, "\\u%04x", c1 ? p[1] : *p);
+            put(l, one);
+        } else if (*p == '"' || *p == '\\') {
+            snprintf(one, sizeof one, "\\%c", *p);
+            put(l, one);
+        } else {
+            put_n(l, (const char *)p, n);
         }
-        put(l, one);
+        p += n > 0 ? n : 1;
     }
 }
 
@@ -84,11 +133,12 @@ static void put_number(struct line *l, int64_t n)
 
 static bool is_plain(const char *s)
 {
-    if (*s == '\0') {
+    const unsigned char *p = (const unsigned char *)s;
+    if (*p == '\0') {
         return false;
     }
-    for (; *s != '\0'; s++) {
-        if ((unsigned char)*s <= ' ' || *s == '"' || *s == '\\' || *s == '=' || *s == 0x7f) {
+    for (; *p != '\0'; p++) {
+        if (*p <= ' ' || *p >= 0x7f || *p == '"' || *p == '\\' || *p == '=') {
             return false;
         }
     }
@@ -143,7 +193,10 @@ static void render_json(struct line *l, enum log_level level, const char *module
     put(l, "\",\"module\":\"");
     put(l, module);
     put(l, "\",\"message\":\"");
+    l->end = MESSAGE_END;
     put_escaped(l, message);
+    l->end = LINE_END;
+    l->full = false;
     put(l, "\"");
     for (; fields->key != NULL; fields++) {
         /* A field is left out whole rather than cut, so that the line stays an object. */
@@ -158,12 +211,12 @@ static void render_json(struct line *l, enum log_level level, const char *module
             put_escaped(l, fields->text);
             put(l, "\"");
         }
-        if (l->len >= sizeof l->text - 2) {
+        if (l->full) {
             l->len = mark;
             break;
         }
     }
-    put(l, "}");
+    l->text[l->len++] = '}';
 }
 
 void log_write(enum log_level level, const char *module, const char *message,
@@ -172,7 +225,7 @@ void log_write(enum log_level level, const char *module, const char *message,
     if (!log_enabled(level)) {
         return;
     }
-    struct line l = {.len = 0};
+    struct line l = {.len = 0, .end = LINE_END};
     if (log_format_now == LOG_FORMAT_JSON) {
         render_json(&l, level, module, message, fields);
     } else {

@@ -4,7 +4,7 @@
  * Levels: error, a human must act; warn, degraded but will heal; info, lifecycle and changes of
  * state; debug, transitions. Log where the decision is made, once. Never pass a secret: no keys,
  * tokens, passphrases, Authorization headers. Values are escaped, so bytes from a peer cannot
- * forge a line. A line longer than LOG_LINE_MAX is cut.
+ * forge a line. A line longer than LOG_LINE_MAX is cut; in JSON form it stays an object.
  *
  *     LOG_INFO("net", "listening", LOG_S("address", text), LOG_N("port", port));
  *

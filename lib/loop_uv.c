@@ -40,8 +40,9 @@ void loop_box_send(struct loop_box *box, struct loop_msg *msg)
     pthread_mutex_lock(&box->lock);
     *box->last = msg;
     box->last = &msg->next;
-    pthread_mutex_unlock(&box->lock);
+    /* Inside the lock: once the message can be seen, its run() may close the box. */
     uv_async_send(&box->wake);
+    pthread_mutex_unlock(&box->lock);
 }
 
 void loop_box_unref(struct loop_box *box)

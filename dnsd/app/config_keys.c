@@ -116,12 +116,12 @@ static void read_list(struct cfg *c, const struct cfg_node *node, void *field, c
 
 static void read_ipv4_list(struct cfg *c, const struct cfg_node *node, void *field)
 {
-    read_list(c, node, field, config_is_ipv4, false);
+    read_list(c, node, field, config_is_listen_ipv4, false);
 }
 
 static void read_ipv6_list(struct cfg *c, const struct cfg_node *node, void *field)
 {
-    read_list(c, node, field, config_is_ipv6, false);
+    read_list(c, node, field, config_is_listen_ipv6, false);
 }
 
 /* Keys leave here in the common alphabet with padding, so that one decoder reads them all. */

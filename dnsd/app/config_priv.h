@@ -26,8 +26,8 @@ void config_check_rules(struct cfg *c, const struct config *config);
  * cfg_check_fn. */
 enum err config_is_label(const char *text, struct err_info *info);
 enum err config_is_host(const char *text, struct err_info *info);
-enum err config_is_ipv4(const char *text, struct err_info *info);
-enum err config_is_ipv6(const char *text, struct err_info *info);
+enum err config_is_listen_ipv4(const char *text, struct err_info *info);
+enum err config_is_listen_ipv6(const char *text, struct err_info *info);
 enum err config_is_public_ipv4(const char *text, struct err_info *info);
 enum err config_is_public_ipv6(const char *text, struct err_info *info);
 enum err config_is_ip(const char *text, struct err_info *info);

@@ -69,67 +69,93 @@ enum err config_is_host(const char *text, struct err_info *info)
     return ERR_OK;
 }
 
-enum err config_is_ipv4(const char *text, struct err_info *info)
+static bool is_v4(const char *text, struct in_addr *v4)
+{
+    return inet_pton(AF_INET, text, v4) == 1;
+}
+
+static bool is_v6(const char *text, struct in6_addr *v6)
+{
+    return inet_pton(AF_INET6, text, v6) == 1;
+}
+
+/* SIBLING is the key that takes the other family. */
+static enum err check_ipv4(const char *text, const char *sibling, struct err_info *info)
 {
     struct in_addr v4;
     struct in6_addr v6;
-    if (inet_pton(AF_INET, text, &v4) == 1) {
+    if (is_v4(text, &v4)) {
         return ERR_OK;
     }
-    if (inet_pton(AF_INET6, text, &v6) == 1) {
-        return err_set(info, ERR_MALFORMED,
-                       "is an IPv6 address; this key takes IPv4, its sibling takes IPv6");
+    if (is_v6(text, &v6)) {
+        return err_set(info, ERR_MALFORMED, "is an IPv6 address; it belongs in %s", sibling);
     }
     return err_set(info, ERR_MALFORMED, "must be an IPv4 address such as 192.0.2.1");
 }
 
-enum err config_is_ipv6(const char *text, struct err_info *info)
+static enum err check_ipv6(const char *text, const char *sibling, struct err_info *info)
 {
     struct in_addr v4;
     struct in6_addr v6;
-    if (inet_pton(AF_INET6, text, &v6) == 1) {
+    if (is_v6(text, &v6)) {
         return ERR_OK;
     }
-    if (inet_pton(AF_INET, text, &v4) == 1) {
-        return err_set(info, ERR_MALFORMED,
-                       "is an IPv4 address; this key takes IPv6, its sibling takes IPv4");
+    if (is_v4(text, &v4)) {
+        return err_set(info, ERR_MALFORMED, "is an IPv4 address; it belongs in %s", sibling);
     }
     return err_set(info, ERR_MALFORMED, "must be an IPv6 address such as 2001:db8::1");
 }
 
-enum err config_is_ip(const char *text, struct err_info *info)
+enum err config_is_listen_ipv4(const char *text, struct err_info *info)
 {
-    if (config_is_ipv4(text, NULL) == ERR_OK || config_is_ipv6(text, NULL) == ERR_OK) {
-        return ERR_OK;
-    }
-    return err_set(info, ERR_MALFORMED, "must be an IP address such as 192.0.2.1 or 2001:db8::1");
+    return check_ipv4(text, "dns.ip6", info);
+}
+
+enum err config_is_listen_ipv6(const char *text, struct err_info *info)
+{
+    return check_ipv6(text, "dns.ip", info);
+}
+
+static enum err refuse_any(struct err_info *info)
+{
+    return err_set(info, ERR_MALFORMED,
+                   "is no address others can reach; write the one this core is known by");
 }
 
 /* Addresses that are published: 0.0.0.0 and :: would send clients to themselves. */
 enum err config_is_public_ipv4(const char *text, struct err_info *info)
 {
     struct in_addr v4;
-    if (inet_pton(AF_INET, text, &v4) == 1 && v4.s_addr == htonl(INADDR_ANY)) {
-        return err_set(info, ERR_MALFORMED,
-                       "is no address others can reach; write the one this core is known by");
+    if (is_v4(text, &v4) && v4.s_addr == htonl(INADDR_ANY)) {
+        return refuse_any(info);
     }
-    return config_is_ipv4(text, info);
+    return check_ipv4(text, "core.ipv6", info);
 }
 
 enum err config_is_public_ipv6(const char *text, struct err_info *info)
 {
     struct in6_addr v6;
-    if (inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6)) {
-        return err_set(info, ERR_MALFORMED,
-                       "is no address others can reach; write the one this core is known by");
+    if (is_v6(text, &v6) && IN6_IS_ADDR_UNSPECIFIED(&v6)) {
+        return refuse_any(info);
     }
-    return config_is_ipv6(text, info);
+    return check_ipv6(text, "core.ip", info);
+}
+
+enum err config_is_ip(const char *text, struct err_info *info)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (is_v4(text, &v4) || is_v6(text, &v6)) {
+        return ERR_OK;
+    }
+    return err_set(info, ERR_MALFORMED, "must be an IP address such as 192.0.2.1 or 2001:db8::1");
 }
 
 /* host, host:port, [v6], [v6]:port; N octets. */
 static bool is_authority(const char *text, size_t n)
 {
     char host[256];
+    struct in6_addr v6;
     uint32_t port = 0;
     if (n == 0 || n >= sizeof host) {
         return false;
@@ -145,7 +171,7 @@ static bool is_authority(const char *text, size_t n)
             return false;
         }
         *end++ = '\0';
-        if (config_is_ipv6(name, NULL) != ERR_OK) {
+        if (!is_v6(name, &v6)) {
             return false;
         }
     }
