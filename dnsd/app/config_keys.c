@@ -340,15 +340,16 @@ static const struct cfg_key soa_keys[] = {
 };
 static const struct cfg_section soa_section = {.strict = CFG_OURS, .keys = soa_keys};
 
+/* CODE rows are members of the apex's row (config_records.c). */
 static const struct cfg_key root_keys[] = {
     CODE("a"),   CODE("aaaa"), CODE("ns"),    CODE("mx"),
     CODE("txt"), CODE("caa"),  CODE("ttl"),   CODE("ttls"),
     CODE("srv"), CODE("svcb"), CODE("https"), SECTION("soa", &soa_section),
     END,
 };
-static const struct cfg_section root_section = {.strict = CFG_OURS, .keys = root_keys};
+const struct cfg_section config_root = {.strict = CFG_OURS, .keys = root_keys};
 
-static const struct cfg_key records_keys[] = {SECTION("root", &root_section), END};
+static const struct cfg_key records_keys[] = {SECTION("root", &config_root), END};
 static const struct cfg_section records_section = {.strict = CFG_OURS, .keys = records_keys};
 
 static const struct cfg_key dns_keys[] = {

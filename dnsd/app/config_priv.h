@@ -11,8 +11,9 @@
 enum err config_from_cfg(struct cfg *c, struct config *out,
                          struct config_problems *problems) MUST_USE;
 
-/* The table of all keys (config_keys.c). */
+/* The table of all keys, and the part for dns.records.root (config_keys.c). */
 extern const struct cfg_section config_top;
+extern const struct cfg_section config_root;
 
 /* Reads dns.staticEntries and dns.records.root into OUT (config_records.c). Needs dns.domain,
  * dns.service_names and dns.default_ttl_s to be there. */

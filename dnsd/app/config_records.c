@@ -55,19 +55,20 @@ static json_t *node_json(const struct cfg_node *node)
     return json;
 }
 
-/* The row of NODE as text, without the member SKIP; the caller frees it. NULL: out of memory. */
-static char *row_text(const struct cfg_node *node, const char *skip)
+/* New reference: the members of NODE (a map) that are records of the domain itself. The others are
+ * soa, which is no record here, and keys that the table of keys has refused. */
+static json_t *root_json(const struct cfg_node *node)
 {
-    json_t *json = node_json(node);
-    if (json == NULL) {
-        return NULL;
+    json_t *json = json_object();
+    for (const struct cfg_key *k = config_root.keys; k->type != CFG_END; k++) {
+        const struct cfg_node *member = cfg_get(node, k->name);
+        if (k->type == CFG_CODE && cfg_is_set(member) &&
+            json_object_set_new(json, k->name, node_json(member)) != 0) {
+            json_decref(json);
+            return NULL;
+        }
     }
-    if (skip != NULL) {
-        (void)json_object_del(json, skip);
-    }
-    char *text = json_dumps(json, JSON_COMPACT);
-    json_decref(json);
-    return text;
+    return json;
 }
 
 struct teller {
@@ -110,30 +111,30 @@ static void on_problem(void *ctx, const char *where, const char *why)
     t->told = true;
 }
 
-/* Reads NODE (a map) as the records of OWNER. False: a problem was told; *out is zeroed. */
-static bool read_records(struct cfg *c, const struct cfg_node *node, const char *skip,
+/* Reads ROW_OWN (a reference that this ends; NULL if there is none), made from NODE, as the records
+ * of OWNER. False: a problem was told; *out is zeroed. */
+static bool read_records(struct cfg *c, const struct cfg_node *node, json_t *row_own,
                          const struct wire_name *owner, const struct wire_name *apex,
                          uint32_t default_ttl, struct record_set *out)
 {
     struct teller teller = {.c = c, .node = node};
     struct err_info why = {.text = ""};
-    char *row = row_text(node, skip);
+    enum err e = ERR_MALFORMED;
+    char *row = row_own != NULL ? json_dumps(row_own, JSON_COMPACT) : NULL;
     *out = (struct record_set){.sets = NULL};
-    if (row == NULL) {
-        cfg_problem(c, node, "cannot be read as records");
-        return false;
+    if (row != NULL) {
+        e = record_from_json(row, apex, default_ttl, out, on_problem, &teller);
     }
-    enum err e = record_from_json(row, apex, default_ttl, out, on_problem, &teller);
-    free(row);
     if (e == ERR_OK && !teller.told) {
         e = record_check(out, owner, apex, &why);
     }
     if (e != ERR_OK && !teller.told) {
-        cfg_problem(c, node, "%s", why.text[0] != '\0' ? why.text : err_text(e));
+        cfg_problem(c, node, "%s", why.text[0] != '\0' ? why.text : "cannot be read as records");
     }
+    free(row);
+    json_decref(row_own);
     if (e != ERR_OK || teller.told) {
         record_set_free(out);
-        *out = (struct record_set){.sets = NULL};
         return false;
     }
     return true;
@@ -192,7 +193,8 @@ static bool read_entry(struct cfg *c, const struct cfg_node *node, const struct 
         cfg_problem(c, node, "must be a map of record types, as in `{ a: [192.0.2.1] }`");
         return false;
     }
-    if (!read_records(c, node, NULL, &out->owner, apex, config->dns.default_ttl_s, &out->records)) {
+    if (!read_records(c, node, node_json(node), &out->owner, apex, config->dns.default_ttl_s,
+                      &out->records)) {
         return false;
     }
     if (out->records.count == 0) {
@@ -280,11 +282,11 @@ void config_read_records(struct cfg *c, struct config *out)
         read_static_entries(c, entries, apex, out);
     }
     if (cfg_is_set(root) && root->kind == CFG_MAP) {
-        (void)read_records(c, root, "soa", apex, apex, out->dns.default_ttl_s, &out->dns.root);
+        (void)read_records(c, root, root_json(root), apex, apex, out->dns.default_ttl_s,
+                           &out->dns.root);
     }
     if (apex == &nowhere) {
         config_entries_free(&out->dns.static_entries);
         record_set_free(&out->dns.root);
-        out->dns.root = (struct record_set){.sets = NULL};
     }
 }
