@@ -54,7 +54,7 @@ HAND = [
     ("tochain", 300, "CNAME", "dangling"), ("towild", 300, "CNAME", "some.wild"),
     ("tocname-wild", 300, "CNAME", "any.cw"), ("toent", 300, "CNAME", "ent.wild"),
     ("toaway", 300, "CNAME", "away"), ("toapex", 300, "CNAME", "@"), ("toparent", 300, "CNAME", "example.com."),
-    ("loop1", 300, "CNAME", "loop2"), ("loop2", 300, "CNAME", "loop1"), ("selfie", 300, "CNAME", "selfie"),
+    ("loop1", 300, "CNAME", "loop2"), ("loop2", 300, "CNAME", "loop1"),
     ("*.spin", 300, "CNAME", "round.spin"),
     ("tocut", 300, "CNAME", "www.cut"), ("tobig", 300, "CNAME", "big"),
     # delegations: glue in full, glue for one of two, none, and data the cut hides
@@ -66,13 +66,13 @@ HAND = [
     ("hidden.cut", 300, "TXT", '"occluded"'), ("*.cut", 300, "A", "192.0.2.72"),
     # everything typed
     ("types", 300, "A", "192.0.2.9"), ("types", 300, "AAAA", "2001:db8::9"),
-    ("types", 300, "TXT", '"one" "two"'), ("types", 120, "MX", "10 mail"), ("types", 300, "MX", "20 mx.example.org."),
+    ("types", 300, "TXT", '"one" "two"'), ("types", 120, "MX", "10 mail"), ("types", 120, "MX", "20 mx.example.org."),
     ("types", 300, "CAA", '0 issue ";"'), ("types", 300, "SRV", "1 2 3 host.wild"),
     ("types", 300, "PTR", "host.wild"), ("types", 300, "HTTPS", '1 . alpn="h2,h3" ipv4hint="192.0.2.9"'),
     ("types", 300, "SVCB", "0 svc.example.org."), ("types", 300, "SSHFP", "4 2 " + "cd" * 32),
     ("types", 300, "NAPTR", '100 10 "u" "E2U+sip" "!^.*$!sip:info@example.org!" .'),
     ("types", 300, "URI", '10 1 "https://example.org/"'), ("types", 300, "HINFO", '"cpu" "os"'),
-    ("types", 300, "LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m"),
+    ("types", 300, "LOC", "\\# 16 000016138b3cf018810cbce0009895b8"),
     ("types", 300, "TYPE65280", "\\# 4 0a0b0c0d"), ("types", 300, "TYPE731", "\\# 0"),
     # what does not fit
     ("thirty", 300, "A", None), ("big", 300, "TXT", None), ("middling", 300, "TXT", None),
