@@ -1,7 +1,7 @@
 /* Typed access to JSON. Objects are read member by member; a member of the wrong type is
  * ERR_MALFORMED with its path, a missing one or a null is ERR_NOTFOUND. The door to jansson, except
- * that code which builds JSON may use json_pack() and json_dumps() directly. Input is bounded by the
- * caller; nesting by JX_DEPTH_MAX (ERR_LIMIT). Any thread, own objects.
+ * that code which builds JSON may use json_pack() and json_dumps() directly. Input is bounded by
+ * the caller; nesting by JX_DEPTH_MAX (ERR_LIMIT). Any thread, own objects.
  */
 #ifndef LIB_JX_H
 #define LIB_JX_H

@@ -1,9 +1,10 @@
 /* Record data between presentation form and wire form, and zone files (RFC 1035 §5). The door to
- * ldns: nothing else calls it, and it never sees a packet. Text here comes from operators and files;
- * it is hostile too (fuzz_record feeds it). Blocks on nothing but the FILE it is given. Any thread.
+ * ldns: nothing else calls it, and it never sees a packet. Text here comes from operators and
+ * files; it is hostile too (fuzz_record feeds it). Blocks on nothing but the FILE it is given. Any
+ * thread.
  *
- * Errors: ERR_MALFORMED says what is wrong and what would be right, ERR_LIMIT which limit, ERR_NOMEM.
- * A type whose fields are not known here is read and written as in RFC 3597 §5 only.
+ * Errors: ERR_MALFORMED says what is wrong and what would be right, ERR_LIMIT which limit; and
+ * ERR_NOMEM. A type whose fields are not known here is read and written as in RFC 3597 §5 only.
  */
 #ifndef DNSD_WIRE_RDATA_H
 #define DNSD_WIRE_RDATA_H
@@ -23,8 +24,8 @@
 enum err wire_rdata_from_text(uint16_t type, const char *text, const struct wire_name *origin,
                               uint8_t *out, size_t *len, struct err_info *info) MUST_USE;
 
-/* The same as an operator writes it: a name of several labels is absolute whether or not it ends with
- * a dot, a single label is relative to APEX, "@" is APEX; an address where a name belongs is
+/* The same as an operator writes it: a name of several labels is absolute whether or not it ends
+ * with a dot, a single label is relative to APEX, "@" is APEX; an address where a name belongs is
  * refused. */
 enum err wire_rdata_from_input(uint16_t type, const char *text, const struct wire_name *apex,
                                uint8_t *out, size_t *len, struct err_info *info) MUST_USE;

@@ -8,13 +8,13 @@
  *    "ttl": 300}                 the TTL of every type here; or, if they differ or some have none,
  *    "ttls": {"txt": 5}}         the TTL of each type that has one of its own
  * A member that holds one value may be a string (or object) instead of a list. TTL of a type:
- * ttls.<type>, else ttl, else the zone's default. A value of A, AAAA or TXT that is not a string, an
- * unknown type, a bad address: that value alone is a problem, the rest counts. null is nothing.
+ * ttls.<type>, else ttl, else the zone's default. A value that is not a string, an unknown type, a
+ * bad address: that value alone is a problem, the rest counts. null is nothing.
  *
- * A string under "txt" is the text itself: no quotes, no escapes, cut into strings of 255 octets. A
- * TXT record that this cannot say (strings cut elsewhere, octets that are not UTF-8) is an object
- * with the text of a zone file: {"text": "\"one\" \"t\\200o\""}. "mx" and "caa" also take that text as
- * a string ("10 mail.example.org"); a CAA value that is not UTF-8 is written so.
+ * A string under "txt" is the text itself: no quotes, no escapes, cut into strings of 255 octets.
+ * A TXT record that this cannot say (strings cut elsewhere, octets that are not UTF-8) is an object
+ * with the text of a zone file: {"text": "\"one\" \"t\\200o\""}. "mx" and "caa" also take that
+ * text as a string ("10 mail.example.org"); a CAA value that is not UTF-8 is written so.
  *
  * Names in values: with a dot anywhere they are absolute, whether or not they end with one (the
  * predecessor's rule); a single label is relative to the domain; "@" is the domain. They keep their
@@ -83,8 +83,8 @@ bool record_remove(struct record_set *set, uint16_t type);
 const struct record_rrset *record_find(const struct record_set *set, uint16_t type);
 
 /* The rules for a whole name: CNAME alone (RFC 2181 §10.1) and single, not at the apex, not at a
- * challenge name or below one, not to itself; SOA only at the apex; the limits above; no type that a
- * zone cannot hold, no DNSSEC records (the zone is unsigned), no DNAME (RFC 6672 synthesis is not
+ * challenge name or below one, not to itself; SOA only at the apex; the limits above; no type that
+ * a zone cannot hold, no DNSSEC records (the zone is unsigned), no DNAME (RFC 6672 synthesis is not
  * done). OWNER is absolute. ERR_CONFLICT, ERR_LIMIT or ERR_DENIED (a type) with rule and remedy. */
 enum err record_check(const struct record_set *set, const struct wire_name *owner,
                       const struct wire_name *apex, struct err_info *info) MUST_USE;

@@ -1,0 +1,141 @@
+/* Typed JSON access: what is refused, and what each refusal says. */
+#include "lib/jx.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static json_t *parse(const char *text)
+{
+    json_t *root = NULL;
+    struct err_info info = {.text = ""};
+    if (jx_parse(text, strlen(text), &root, &info) != ERR_OK) {
+        fail_msg("%s: %s", text, info.text);
+    }
+    return root;
+}
+
+static void texts_that_are_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *says;
+    } rows[] = {
+        {"", 0, "JSON line"},
+        {"{", 1, "JSON line 1"},
+        {"{\"a\":1,\"a\":2}", 13, "duplicate"},
+        {"{\"a\":1} x", 9, "end of file"},
+        {"\"a\\u0000b\"", 10, "\\u0000"},
+        {"\"a\0b\"", 5, "JSON line"},
+        {"\"\xff\"", 3, "byte 0xff"},
+        {"[1,]", 4, "JSON line"},
+        {"01", 2, "JSON line"},
+        {"99999999999999999999", 20, "big integer"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *root = NULL;
+        struct err_info info = {.text = ""};
+        assert_int_equal(jx_parse(rows[i].text, rows[i].len, &root, &info), ERR_MALFORMED);
+        assert_null(root);
+        if (strstr(info.text, rows[i].says) == NULL) {
+            fail_msg("row %zu: \"%s\" does not say \"%s\"", i, info.text, rows[i].says);
+        }
+    }
+}
+
+static void any_value_parses_but_objects_may_be_asked_for(void **state)
+{
+    static const char *const texts[] = {"1", "null", "\"a\"", "[]", "true", " 1.5 "};
+    json_t *root = NULL;
+    struct err_info info = {.text = ""};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_decref(parse(texts[i]));
+        assert_int_equal(jx_parse_object(texts[i], strlen(texts[i]), &root, &info), ERR_MALFORMED);
+        assert_non_null(strstr(info.text, "must be an object"));
+        assert_null(root);
+    }
+    assert_int_equal(jx_parse_object("{}", 2, &root, &info), ERR_OK);
+    json_decref(root);
+}
+
+static void depth_is_bounded(void **state)
+{
+    char text[2 * JX_DEPTH_MAX + 8];
+    json_t *root = NULL;
+    struct err_info info = {.text = ""};
+    (void)state;
+    memset(text, '[', JX_DEPTH_MAX);
+    memset(text + JX_DEPTH_MAX, ']', JX_DEPTH_MAX);
+    assert_int_equal(jx_parse(text, 2 * JX_DEPTH_MAX, &root, &info), ERR_OK);
+    json_decref(root);
+    root = NULL;
+    memset(text, '[', JX_DEPTH_MAX + 1);
+    memset(text + JX_DEPTH_MAX + 1, ']', JX_DEPTH_MAX + 1);
+    assert_int_equal(jx_parse(text, 2 * JX_DEPTH_MAX + 2, &root, &info), ERR_LIMIT);
+    assert_null(root);
+}
+
+static void brackets_in_strings_do_not_nest(void **state)
+{
+    char text[256];
+    (void)state;
+    memset(text, '[', sizeof text);
+    memcpy(text, "\"\\\"", 3);
+    text[sizeof text - 2] = '"';
+    text[sizeof text - 1] = '\0';
+    json_decref(parse(text));
+}
+
+static void members(void **state)
+{
+    json_t *o = parse("{\"s\":\"x\",\"b\":true,\"n\":7,\"r\":7.0,\"z\":null,\"o\":{}}");
+    const char *text = NULL;
+    bool flag = false;
+    int64_t number = 0;
+    struct err_info info = {.text = ""};
+    (void)state;
+    assert_int_equal(jx_string(o, "s", &text, &info), ERR_OK);
+    assert_string_equal(text, "x");
+    assert_int_equal(jx_bool(o, "b", &flag, &info), ERR_OK);
+    assert_true(flag);
+    assert_int_equal(jx_int(o, "n", 7, 7, &number, &info), ERR_OK);
+    assert_int_equal(number, 7);
+
+    assert_int_equal(jx_string(o, "q", &text, &info), ERR_NOTFOUND);
+    assert_string_equal(info.text, "q: missing");
+    assert_int_equal(jx_string(o, "z", &text, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_string(o, "n", &text, &info), ERR_MALFORMED);
+    assert_string_equal(info.text, "n: must be a string");
+    assert_int_equal(jx_bool(o, "s", &flag, &info), ERR_MALFORMED);
+    assert_string_equal(info.text, "s: must be true or false");
+    assert_int_equal(jx_bool(o, "q", &flag, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_int(o, "r", 0, 9, &number, &info), ERR_MALFORMED);
+    assert_string_equal(info.text, "r: must be a whole number");
+    assert_int_equal(jx_int(o, "n", 8, 9, &number, &info), ERR_MALFORMED);
+    assert_string_equal(info.text, "n: must be from 8 to 9");
+    assert_int_equal(jx_int(o, "n", 0, 6, &number, &info), ERR_MALFORMED);
+    assert_int_equal(jx_int(o, "z", 0, 6, &number, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_int(o, "o", 0, 6, &number, NULL), ERR_MALFORMED);
+    assert_string_equal(text, "x");
+    assert_int_equal(number, 7);
+    json_decref(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_that_are_refused),
+        cmocka_unit_test(any_value_parses_but_objects_may_be_asked_for),
+        cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(brackets_in_strings_do_not_nest),
+        cmocka_unit_test(members),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
