@@ -84,13 +84,22 @@ def test_it_works_as_the_user():
 
 
 @pytest.mark.skipif(not ROOT, reason="needs real root to become another user")
-def test_a_folder_the_user_cannot_write_is_told():
-    d = daemon(user=USER)  # the folder stays root's
-    os.chmod(d.folder, 0o755)
-    d.spawn()
-    code = d.process.wait_exit()
-    assert code == 1, d.process.log()
-    assert d.folder in d.process.log()
+def test_files_that_root_made_are_handed_over():
+    """A first start without `user:` leaves root's files; the next, with it, still works."""
+    d = daemon()
+    d.start()
+    d.rows({"user-core/alice": "core-a"})
+    d.stop()
+    d.config["user"] = USER
+    d.write_config()
+    d.start()
+    assert d.ask("alice").an == 1
+    d.rows({"user-core/bobby": "core-a"})
+    assert d.ask("bobby").an == 1
+    d.stop()
+    uid = pwd.getpwnam(USER).pw_uid
+    made = [name for name in os.listdir(d.folder) if name != "dnsd.yml"]
+    assert made and all(os.stat(os.path.join(d.folder, name)).st_uid == uid for name in made), made
 
 
 def test_user_without_root():

@@ -5,6 +5,7 @@ break certificate issuance or a delegation (SOA in every negative answer, AA, qu
 byte, truncation without partial RRsets, challenge names that exist even when empty)."""
 import random
 import struct
+import time
 
 import pytest
 
@@ -429,6 +430,49 @@ def test_two_challenge_values_at_one_name(dnsd):
     reply = dnsd.ask("_acme-challenge", "TXT")
     assert (reply.rcode, reply.answer) == NODATA, reply
     one_soa(reply)
+
+
+def challenge(name, value, expires_ms):
+    return ("INSERT INTO challenge(name, value, order_id, expires_ms) VALUES(?, ?, 'o', ?)",
+            (name, value, int(expires_ms)))
+
+
+def test_challenge_rows(dnsd):
+    """One row per value, so that two writers never lose one; TTL 1; beside a stored record; gone when
+    expired, without anybody having to delete it."""
+    now = time.time() * 1000
+    dnsd.rows({"dns-record/_acme-challenge.both": {"txt": ["stored"]}})
+    dnsd.sql(challenge("_acme-challenge.both", "row-1", now + 60000),
+             challenge("_acme-challenge.both", "row-2", now + 60000),
+             challenge("_acme-challenge.new.deep", "alone", now + 60000),
+             challenge("_acme-challenge.soon", "short", now + 1500),
+             challenge("_acme-challenge.past", "late", now - 1))
+    harness.until("the values are there", lambda: dnsd.ask("_acme-challenge.both", "TXT").an == 3)
+    reply = dnsd.ask("_acme-challenge.both", "TXT")
+    assert sorted(line.split()[3] for line in reply.answer) == ['"row-1"', '"row-2"', '"stored"']
+    assert {line.split()[1] for line in reply.answer} == {"1"}, reply
+    assert dnsd.ask("_acme-challenge.new.deep", "TXT").answer == \
+        ['_acme-challenge.new.deep 1 TXT "alone"']
+    assert dnsd.ask("new.deep", "TXT").rcode == "NOERROR", "what lies between exists now"
+    assert dnsd.ask("_acme-challenge.soon", "TXT").an == 1
+    assert dnsd.ask("_acme-challenge.past", "TXT").an == 0
+    harness.until("the short one expires", lambda: dnsd.ask("_acme-challenge.soon", "TXT").an == 0)
+    dnsd.sql("DELETE FROM challenge WHERE value = 'row-1'")
+    harness.until("one is taken back", lambda: dnsd.ask("_acme-challenge.both", "TXT").an == 2)
+    dnsd.sql("DELETE FROM challenge")
+    harness.until("all are", lambda: dnsd.ask("_acme-challenge.both", "TXT").an == 1)
+    assert dnsd.ask("new.deep", "TXT").rcode == "NXDOMAIN"
+
+
+def test_challenges_survive_a_restart():
+    d = harness.Dnsd().start()
+    d.sql(challenge("_acme-challenge", "kept", time.time() * 1000 + 60000))
+    harness.until("it is there", lambda: d.ask("_acme-challenge", "TXT").an == 1)
+    for end in (d.stop, d.kill):
+        end()
+        d.start()
+        assert d.ask("_acme-challenge", "TXT").answer == ['_acme-challenge 1 TXT "kept"']
+    d.stop()
 
 
 def test_wildcard_never_covers_the_challenge_name(started):
