@@ -149,3 +149,18 @@ int64_t zone_proofs_expire(struct zone *z, int64_t now_ms, bool *changed)
     }
     return next;
 }
+
+void zone_proofs_copy(const struct zone *from, struct zone *to)
+{
+    for (size_t i = 0; i < from->overlay.count; i++) {
+        const struct overlay_name *n = &from->overlay.names[i];
+        struct zone_proof *proofs = mem_xalloc(n->count * sizeof *proofs);
+        for (size_t j = 0; j < n->count; j++) {
+            proofs[j] = (struct zone_proof){.value = n->values[j].text,
+                                            .expires_ms = n->values[j].expires_ms};
+        }
+        enum err e = zone_proofs_put(to, &n->owner, proofs, n->count, INT64_MIN, NULL);
+        (void)e; /* they were within the limits of the same domain */
+        free(proofs);
+    }
+}

@@ -518,9 +518,24 @@ const struct zone_snapshot *zone_commit(struct zone *z, uint64_t revision)
     return zone_snapshot_ref(s);
 }
 
+const struct zone_snapshot *zone_current(const struct zone *z)
+{
+    return zone_snapshot_ref(z->newest);
+}
+
 uint64_t zone_revision(const struct zone *z)
 {
     return z->revision;
+}
+
+bool zone_is_idle(const struct zone *z)
+{
+    for (const struct zone_snapshot *s = z->oldest; s != NULL; s = s->newer) {
+        if (atomic_load(&((struct zone_snapshot *)s)->refs) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 size_t zone_bytes(const struct zone *z)

@@ -101,9 +101,15 @@ int64_t zone_proofs_expire(struct zone *z, int64_t now_ms, bool *changed);
  * reference for the caller. Frees what no reader can see any more. */
 const struct zone_snapshot *zone_commit(struct zone *z, uint64_t revision);
 
-/* What is there now, for saving it and for telling it; between commits only. */
+/* Gives TO the proofs of FROM; both of one domain. */
+void zone_proofs_copy(const struct zone *from, struct zone *to);
+
+/* The snapshot of the last commit, with a reference for the caller. There must have been one. */
+const struct zone_snapshot *zone_current(const struct zone *z);
 uint64_t zone_revision(const struct zone *z);
-size_t zone_bytes(const struct zone *z); /* about how much memory names take */
+/* Nobody holds any of its snapshots: it may be freed. */
+bool zone_is_idle(const struct zone *z);
+size_t zone_bytes(const struct zone *z); /* about how much memory its names take */
 
 /* ---- the snapshot file ------------------------------------------------------------------- */
 

@@ -1,0 +1,369 @@
+#include "app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "lib/mem.h"
+
+/* How long a replaced zone's last readers are waited for between two looks. */
+#define OLD_ZONES_MS 50
+/* edns-tcp-keepalive (RFC 7828) tells the real limit, in 100 ms. */
+#define KEEPALIVE_DS 100
+
+/* ---- publishing -------------------------------------------------------------------------- */
+
+void app_answer_config(const struct app *a, struct answer_config *out)
+{
+    *out = (struct answer_config){.id = a->id,
+                                  .version = "dnsd " DNSD_VERSION,
+                                  .chaos = a->config.dns.chaos,
+                                  .keepalive_ds = KEEPALIVE_DS};
+}
+
+static void become_ready(struct app *a)
+{
+    const struct zone_snapshot *s = zone_current(a->zone);
+    a->ready = true;
+    LOG_INFO("app", "ready", LOG_S("domain", a->config.dns.domain_text), LOG_S("core", a->id),
+             LOG_N("revision", s->revision), LOG_N("users", s->users), LOG_N("names", s->names),
+             LOG_S("from", a->from_file ? "snapshot file" : "store"));
+    zone_snapshot_unref(s);
+    sd_notify(0, "READY=1\nSTATUS=answering");
+}
+
+void app_publish(struct app *a, uint64_t revision, const struct answer_config *config)
+{
+    const struct zone_snapshot *s = zone_commit(a->zone, revision);
+    if (a->server != NULL && !a->server_closing) {
+        net_server_publish(a->server, s, config);
+    }
+    zone_snapshot_unref(s);
+    savefile_soon(a);
+    if (!a->ready && a->loaded && a->server != NULL) {
+        become_ready(a);
+    }
+}
+
+static void on_old_zones(uv_timer_t *timer)
+{
+    struct app *a = timer->data;
+    struct app_old_zone **at = &a->old_zones;
+    while (*at != NULL) {
+        struct app_old_zone *o = *at;
+        if (zone_is_idle(o->zone)) {
+            *at = o->next;
+            zone_free(o->zone);
+            free(o);
+        } else {
+            at = &o->next;
+        }
+    }
+    if (a->old_zones == NULL) {
+        uv_timer_stop(timer);
+    }
+}
+
+void app_replace_zone(struct app *a, struct zone *zone)
+{
+    struct app_old_zone *o = mem_xalloc(sizeof *o);
+    o->zone = a->zone;
+    o->next = a->old_zones;
+    a->old_zones = o;
+    a->zone = zone;
+    if (!a->stopping) {
+        uv_timer_start(&a->old_zones_timer, on_old_zones, OLD_ZONES_MS, OLD_ZONES_MS);
+    }
+}
+
+/* ---- stopping ---------------------------------------------------------------------------- */
+
+static void on_server_closed(void *ctx)
+{
+    struct app *a = ctx;
+    a->server = NULL;
+    app_continue_stop(a);
+}
+
+static void on_store_closed(void *ctx)
+{
+    struct app *a = ctx;
+    a->store = NULL;
+    app_continue_stop(a);
+}
+
+static void close_handle(uv_handle_t *h)
+{
+    if (!uv_is_closing(h)) {
+        uv_close(h, NULL);
+    }
+}
+
+static void close_handles(struct app *a)
+{
+    control_close(a);
+    close_handle((uv_handle_t *)&a->sighup);
+    close_handle((uv_handle_t *)&a->sigterm);
+    close_handle((uv_handle_t *)&a->sigint);
+    close_handle((uv_handle_t *)&a->watchdog_timer);
+    close_handle((uv_handle_t *)&a->old_zones_timer);
+    close_handle((uv_handle_t *)&a->proofs_timer);
+    close_handle((uv_handle_t *)&a->store_timer);
+    close_handle((uv_handle_t *)&a->save_timer);
+}
+
+void app_continue_stop(struct app *a)
+{
+    if (a->server != NULL) {
+        if (!a->server_closing) {
+            a->server_closing = true;
+            net_server_close(a->server, on_server_closed, a);
+        }
+        return;
+    }
+    if (a->feed_busy || a->opening || a->reloading) {
+        return;
+    }
+    if (!a->saved_last) {
+        a->saved_last = true;
+        if (savefile_last(a)) {
+            return;
+        }
+    }
+    if (a->saving) {
+        return;
+    }
+    if (a->store != NULL) {
+        if (!a->store_closing) {
+            a->store_closing = true;
+            store_watch(a->store, NULL, NULL);
+            store_close(a->store, on_store_closed, a);
+        }
+        return;
+    }
+    close_handles(a);
+}
+
+void app_stop(struct app *a, int exit_code)
+{
+    if (a->stopping) {
+        return;
+    }
+    a->stopping = true;
+    a->exit_code = exit_code;
+    sd_notify(0, "STOPPING=1");
+    uv_timer_stop(&a->store_timer);
+    uv_timer_stop(&a->proofs_timer);
+    uv_timer_stop(&a->watchdog_timer);
+    app_continue_stop(a);
+}
+
+/* ---- signals ----------------------------------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct app *a = handle->data;
+    if (number == SIGHUP) {
+        LOG_INFO("app", "reading the configuration again", LOG_S("file", a->config.path));
+        reload_start(a);
+        return;
+    }
+    LOG_INFO("app", "stopping", LOG_S("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    app_stop(a, APP_EXIT_OK);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void start_handles(struct app *a)
+{
+    uint64_t watchdog_us = 0;
+    uv_timer_t *timers[] = {&a->watchdog_timer, &a->old_zones_timer, &a->proofs_timer,
+                            &a->store_timer, &a->save_timer};
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+        uv_timer_init(&a->loop, timers[i]);
+        timers[i]->data = a;
+    }
+    uv_signal_t *signals[] = {&a->sighup, &a->sigterm, &a->sigint};
+    const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&a->loop, signals[i]);
+        signals[i]->data = a;
+        uv_signal_start(signals[i], on_signal, numbers[i]);
+    }
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
+        uint64_t ms = watchdog_us / 2000;
+        uv_timer_start(&a->watchdog_timer, on_watchdog, ms, ms);
+    }
+}
+
+/* ---- starting ---------------------------------------------------------------------------- */
+
+static void tell_listening(const struct app *a)
+{
+    for (size_t i = 0; i < a->sockets.count; i++) {
+        char text[NET_ADDRESS_TEXT_MAX];
+        net_address_text(&a->sockets.bound[i].address, text);
+        LOG_INFO("net", "listening", LOG_S("address", text), LOG_S("transport", "udp"));
+        LOG_INFO("net", "listening", LOG_S("address", text), LOG_S("transport", "tcp"));
+    }
+}
+
+static unsigned workers(const struct app *a)
+{
+    return a->config.dns.workers != 0 ? a->config.dns.workers : uv_available_parallelism();
+}
+
+/* What may block, and what needs root. */
+static enum err prepare_system(struct app *a, struct err_info *info)
+{
+    const struct config *c = &a->config;
+    const char *database = c->storages.engine_rqlite ? NULL : c->storages.sqlite_path;
+    a->state_dir = config_state_dir(c);
+    system_raise_files();
+    enum err e = system_state_dir(a->state_dir, database, c->user, info);
+    if (e == ERR_OK) {
+        e = app_addresses(a, info);
+    }
+    if (e == ERR_OK) {
+        e = net_sockets_bind(a->addresses, a->addresses_count, workers(a), &a->sockets, info);
+    }
+    if (e == ERR_OK) {
+        e = system_become(c->user, info);
+    }
+    return e == ERR_OK ? system_lock(a->state_dir, &a->lock_fd, info) : e;
+}
+
+static enum err start_zone(struct app *a, struct err_info *info)
+{
+    struct err_info why = {.text = ""};
+    enum err e = app_zone_new(&a->config, &a->zone, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = savefile_load(a, &why);
+    if (e == ERR_OK) {
+        return ERR_OK;
+    }
+    if (e != ERR_NOTFOUND) {
+        LOG_WARN("app", "the snapshot file is not used, the store will be read",
+                 LOG_S("reason", why.text));
+    }
+    zone_free(a->zone); /* what is in it is of no use */
+    a->zone = NULL;
+    e = app_zone_new(&a->config, &a->zone, info);
+    if (e == ERR_OK) {
+        zone_snapshot_unref(zone_commit(a->zone, 0));
+    }
+    return e;
+}
+
+static enum err start_server(struct app *a, struct err_info *info)
+{
+    struct answer_config answer;
+    app_answer_config(a, &answer);
+    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, &a->server,
+                                  info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    tell_listening(a);
+    if (a->loaded) {
+        const struct zone_snapshot *s = zone_current(a->zone);
+        net_server_publish(a->server, s, NULL);
+        zone_snapshot_unref(s);
+        become_ready(a);
+    }
+    return ERR_OK;
+}
+
+static enum err start(struct app *a, struct err_info *info)
+{
+    if (!a->config.dns.active) {
+        return err_set(info, ERR_CONFLICT,
+                       "there is nothing to do: set dns.active: true and dns.domain (this version "
+                       "of dnsd serves DNS only)");
+    }
+    if (a->config.storages.engine_rqlite) {
+        return err_set(info, ERR_CONFLICT,
+                       "storages.platform.engine: rqlite is not in this version of dnsd; use sqlite");
+    }
+    enum err e = prepare_system(a, info);
+    if (e == ERR_OK) {
+        e = start_zone(a, info);
+    }
+    if (e == ERR_OK) {
+        e = control_open(a, info);
+    }
+    return e == ERR_OK ? start_server(a, info) : e;
+}
+
+static void release(struct app *a)
+{
+    net_sockets_close(&a->sockets);
+    while (a->old_zones != NULL) {
+        struct app_old_zone *o = a->old_zones;
+        a->old_zones = o->next;
+        zone_free(o->zone);
+        free(o);
+    }
+    zone_free(a->zone);
+    if (a->lock_fd >= 0) {
+        close(a->lock_fd);
+    }
+    config_free(&a->config);
+    free(a->state_dir);
+    free(a->id);
+    free(a->config_path);
+    free(a);
+}
+
+static int load_config(struct app *a)
+{
+    struct config_problems problems = {.count = 0};
+    enum err e = config_load(a->config_path, &a->config, &problems);
+    if (e != ERR_OK) {
+        fputs(problems.text.text != NULL ? problems.text.text : err_text(e), stderr);
+        fprintf(stderr, "dnsd: %zu problem%s in the configuration\n", problems.count,
+                problems.count == 1 ? "" : "s");
+    }
+    config_problems_free(&problems);
+    return e == ERR_OK ? APP_EXIT_OK : APP_EXIT_CONFIG;
+}
+
+int app_run(const char *config_path)
+{
+    struct app *a = mem_xalloc(sizeof *a);
+    struct err_info info = {.text = ""};
+    a->lock_fd = -1;
+    a->config_path = config_path != NULL ? mem_xstrdup(config_path) : NULL;
+    a->exit_code = load_config(a);
+    if (a->exit_code != APP_EXIT_OK) {
+        release(a);
+        return APP_EXIT_CONFIG;
+    }
+    a->id = mem_xstrdup(a->config.core.id);
+    a->started_ms = clk_mono_ms(&clk_system);
+    log_setup(a->config.log.level, a->config.log.format);
+    signal(SIGPIPE, SIG_IGN);
+    uv_loop_init(&a->loop);
+    start_handles(a);
+    enum err e = start(a, &info);
+    if (e == ERR_OK) {
+        feed_start(a);
+    } else {
+        LOG_ERROR("app", "cannot start", LOG_S("reason", info.text));
+        app_stop(a, e == ERR_CONFLICT || e == ERR_MALFORMED ? APP_EXIT_CONFIG : APP_EXIT_FAILED);
+    }
+    uv_run(&a->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&a->loop);
+    int exit_code = a->exit_code;
+    LOG_INFO("app", "stopped", LOG_N("exit", exit_code));
+    release(a);
+    return exit_code;
+}

@@ -1,0 +1,126 @@
+/* The daemon: what starts when, what follows from what, and the order of stopping.
+ *
+ *   configuration -> zone (static part) -> state folder, lock -> sockets -> privileges dropped
+ *   -> snapshot file (answers from here on) -> workers -> store -> own core's row -> feed
+ *
+ * Everything here lives on the control loop. Nobody outside dnsd/app includes this.
+ */
+#ifndef DNSD_APP_APP_H
+#define DNSD_APP_APP_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "dnsd/net/net.h"
+#include "dnsd/zone/zone.h"
+#include "lib/clock.h"
+#include "lib/loop_uv.h"
+#include "store/store.h"
+
+/* Exit codes of the daemon (dnsd(8)). */
+#define APP_EXIT_OK     0
+#define APP_EXIT_FAILED 1
+#define APP_EXIT_CONFIG 2
+
+struct control;
+
+/* A zone that has been replaced and waits for its last reader. */
+struct app_old_zone {
+    struct zone *zone; /* owned */
+    struct app_old_zone *next;
+};
+
+struct app {
+    uv_loop_t loop;
+    struct config config;
+    char *config_path; /* owned; NULL: the default */
+    char *state_dir;   /* owned */
+    char *id;          /* owned: core.id as at the start; workers borrow it */
+    int lock_fd;
+    struct net_address addresses[NET_ADDRESSES_MAX];
+    size_t addresses_count;
+    struct net_sockets sockets;
+    struct net_server *server; /* owned; NULL: not started or closed */
+    uv_signal_t sighup, sigterm, sigint;
+    uv_timer_t watchdog_timer;
+    int exit_code;
+    bool stopping, ready;
+    bool server_closing, saved_last, store_closing; /* how far stopping has come */
+    int64_t started_ms;
+
+    /* the zone (feed.c, reload.c) */
+    struct zone *zone; /* owned */
+    struct app_old_zone *old_zones;
+    uv_timer_t old_zones_timer;
+    uv_timer_t proofs_timer;
+    char store_id[ZONE_STORE_ID_MAX]; /* of the rows in the zone; "": none yet */
+    bool loaded;       /* the zone holds a store's rows, whatever their age */
+    bool from_file;    /* not confirmed by the store since the start */
+    int64_t fresh_ms;  /* wall clock: when the zone was last known to be up to date */
+
+    /* the store */
+    struct store *store; /* owned; NULL: not open */
+    char store_error[512]; /* "": none */
+    uv_timer_t store_timer;
+    bool opening;
+    bool feed_busy, feed_again;
+    bool reloading, reload_wanted;
+
+    /* the snapshot file (savefile.c) */
+    uv_timer_t save_timer;
+    bool save_due, saving;
+    int64_t save_took_ms;
+
+    struct control *control; /* owned */
+};
+
+/* app.c */
+int app_run(const char *config_path);
+void app_stop(struct app *a, int exit_code);
+/* When everything that was waited for has ended, the rest is closed. */
+void app_continue_stop(struct app *a);
+/* A new version of the zone for the workers, and the file. */
+void app_publish(struct app *a, uint64_t revision, const struct answer_config *config);
+/* Puts ZONE in the place of the present one. */
+void app_replace_zone(struct app *a, struct zone *zone);
+void app_answer_config(const struct app *a, struct answer_config *out);
+
+/* options.c: from the configuration to the zone's options. */
+enum err app_zone_new(const struct config *c, struct zone **out, struct err_info *info) MUST_USE;
+enum err app_addresses(struct app *a, struct err_info *info) MUST_USE;
+
+/* rows.c: one row of the store into the zone. Problems of a row are logged and cost that row only. */
+void rows_apply(struct zone *z, const struct config *c, const struct store_row *row);
+
+/* feed.c: keeps the zone equal to the store. */
+void feed_start(struct app *a);
+void feed_wake(struct app *a);
+
+/* register.c: this core's own row; feed_registered() when it is there, or cannot be. */
+void register_self(struct app *a);
+void feed_registered(struct app *a);
+
+/* reload.c */
+void reload_start(struct app *a);
+
+/* savefile_uv.c */
+enum err savefile_load(struct app *a, struct err_info *info) MUST_USE;
+void savefile_soon(struct app *a);
+/* At the end: writes what is due; true if it has begun and app_continue_stop() will be called. */
+bool savefile_last(struct app *a);
+
+/* control_uv.c: the local socket. */
+enum err control_open(struct app *a, struct err_info *info) MUST_USE;
+void control_close(struct app *a);
+
+/* status.c: one line of JSON; the caller frees. */
+char *status_json(struct app *a);
+
+/* system_sys.c: what needs the system before the loop runs. */
+enum err system_state_dir(const char *path, const char *database, const char *user,
+                          struct err_info *info) MUST_USE;
+enum err system_lock(const char *dir, int *fd, struct err_info *info) MUST_USE;
+enum err system_become(const char *user, struct err_info *info) MUST_USE;
+void system_raise_files(void);
+
+#endif

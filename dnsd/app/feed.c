@@ -1,0 +1,364 @@
+/* Keeps the zone equal to the store.
+ *
+ *   open the store --fails--> try again every STORE_RETRY_MS, answering from what there is
+ *        |
+ *        v
+ *   which store, how far?  --another store, or the feed forgot--> full load into a new zone
+ *        |                                                              |
+ *        v                                                              v
+ *   read the feed from the zone's revision, apply, publish  <----- replace the zone
+ *        ^                                     |
+ *        +---- something changed (watch) ------+
+ *
+ * One operation at a time. A failing read changes nothing: the last good zone goes on answering.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "lib/mem.h"
+
+#define STORE_RETRY_MS 2000
+/* Rows applied in one go: about 2 ms of the loop. */
+#define FEED_PAGE 2000
+/* Expired challenge rows are swept by whoever notices; they are not served anyway. */
+#define PROOF_SWEEP_MS 60000
+
+static void read_feed(struct app *a);
+static void full_load(struct app *a);
+static void read_challenges(struct app *a);
+
+/* ---- errors and the end of an operation ---------------------------------------------------- */
+
+static void store_failed(struct app *a, const char *doing, enum err e, const struct err_info *info)
+{
+    const char *text = info != NULL && info->text[0] != '\0' ? info->text : err_text(e);
+    if (strcmp(a->store_error, text) != 0) {
+        LOG_ERROR("feed", doing, LOG_S("reason", text), LOG_S("answering", "from the last good zone"));
+        snprintf(a->store_error, sizeof a->store_error, "%s", text);
+    }
+}
+
+static void store_works(struct app *a)
+{
+    if (a->store_error[0] != '\0') {
+        LOG_INFO("feed", "the store is back");
+        a->store_error[0] = '\0';
+    }
+    a->from_file = false;
+    a->fresh_ms = clk_wall_ms(&clk_system);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    feed_start(timer->data);
+}
+
+static void retry_later(struct app *a)
+{
+    if (!a->stopping) {
+        uv_timer_start(&a->store_timer, on_retry, STORE_RETRY_MS, 0);
+    }
+}
+
+/* What was going on has ended; whatever came up meanwhile is next. */
+static void feed_idle(struct app *a)
+{
+    a->feed_busy = false;
+    if (a->stopping) {
+        app_continue_stop(a);
+    } else if (a->reload_wanted) {
+        reload_start(a);
+    } else if (a->feed_again && a->store != NULL) {
+        read_feed(a);
+    }
+}
+
+static void feed_failed(struct app *a, const char *doing, enum err e, const struct err_info *info)
+{
+    store_failed(a, doing, e, info);
+    a->feed_again = false;
+    retry_later(a);
+    feed_idle(a);
+}
+
+/* ---- proofs ------------------------------------------------------------------------------ */
+
+static void arm_proofs(struct app *a, int64_t next_ms);
+
+static void on_purged(void *ctx, enum err e, const struct err_info *info)
+{
+    (void)ctx;
+    (void)e; /* the rows are not served; the next sweep takes them */
+    (void)info;
+}
+
+static void on_proofs_due(uv_timer_t *timer)
+{
+    struct app *a = timer->data;
+    bool changed;
+    int64_t now = clk_wall_ms(&clk_system);
+    int64_t next = zone_proofs_expire(a->zone, now, &changed);
+    if (changed) {
+        app_publish(a, zone_revision(a->zone), NULL);
+        if (a->store != NULL) {
+            store_challenges_purge(a->store, now - PROOF_SWEEP_MS, on_purged, NULL);
+        }
+    }
+    arm_proofs(a, next);
+}
+
+static void arm_proofs(struct app *a, int64_t next_ms)
+{
+    int64_t wait = next_ms - clk_wall_ms(&clk_system);
+    if (next_ms != INT64_MAX && !a->stopping) {
+        /* At least now and then: the wall clock may jump. */
+        wait = wait < 1 ? 1 : wait > PROOF_SWEEP_MS ? PROOF_SWEEP_MS : wait;
+        uv_timer_start(&a->proofs_timer, on_proofs_due, (uint64_t)wait, 0);
+    }
+}
+
+static void put_proofs(struct app *a, const char *name, const struct store_challenge *list,
+                       size_t count, int64_t now)
+{
+    struct err_info info = {.text = ""};
+    struct wire_name owner;
+    struct zone_proof *proofs = mem_xalloc(count * sizeof *proofs);
+    for (size_t i = 0; i < count; i++) {
+        proofs[i] =
+            (struct zone_proof){.value = list[i].value, .expires_ms = list[i].expires_ms};
+    }
+    enum err e = wire_name_owner(name, &a->config.dns.domain, &owner, &info);
+    if (e == ERR_OK) {
+        e = zone_proofs_put(a->zone, &owner, proofs, count, now, &info);
+    }
+    if (e != ERR_OK) {
+        LOG_WARN("feed", "a challenge is left out", LOG_S("name", name), LOG_S("reason", info.text));
+    }
+    free(proofs);
+}
+
+/* All there are: a handful. Names that had proofs and have none now are emptied. */
+static void on_challenges(void *ctx, enum err e, const struct err_info *info,
+                          const struct store_challenge *list, size_t count)
+{
+    struct app *a = ctx;
+    int64_t now = clk_wall_ms(&clk_system);
+    bool changed;
+    if (e != ERR_OK) {
+        feed_failed(a, "cannot read the challenges", e, info);
+        return;
+    }
+    zone_proofs_expire(a->zone, INT64_MAX, &changed);
+    for (size_t i = 0, n; i < count; i += n) {
+        for (n = 1; i + n < count && strcmp(list[i].name, list[i + n].name) == 0; n++) {
+        }
+        put_proofs(a, list[i].name, list + i, n, now);
+    }
+    app_publish(a, zone_revision(a->zone), NULL);
+    arm_proofs(a, zone_proofs_expire(a->zone, now, &changed));
+    feed_idle(a);
+}
+
+static void read_challenges(struct app *a)
+{
+    a->feed_busy = true;
+    store_challenges_of(a->store, NULL, on_challenges, a);
+}
+
+/* ---- the feed ---------------------------------------------------------------------------- */
+
+static void on_feed(void *ctx, enum err e, const struct err_info *info, const struct store_feed *f)
+{
+    struct app *a = ctx;
+    bool challenges = false;
+    if (e != ERR_OK) {
+        feed_failed(a, "cannot read what has changed", e, info);
+        return;
+    }
+    store_works(a);
+    if (f->pruned) {
+        LOG_INFO("feed", "the feed does not reach back far enough, loading all",
+                 LOG_N("revision", zone_revision(a->zone)));
+        full_load(a);
+        return;
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        challenges = challenges || strncmp(f->rows[i].key, "challenge/", 10) == 0;
+        rows_apply(a->zone, &a->config, &f->rows[i]);
+    }
+    if (f->revision != zone_revision(a->zone)) {
+        app_publish(a, f->revision, NULL);
+    }
+    a->feed_again = a->feed_again || f->more;
+    if (challenges) {
+        read_challenges(a);
+    } else {
+        feed_idle(a);
+    }
+}
+
+static void read_feed(struct app *a)
+{
+    a->feed_busy = true;
+    a->feed_again = false;
+    store_feed_read(a->store, zone_revision(a->zone), FEED_PAGE, on_feed, a);
+}
+
+void feed_wake(struct app *a)
+{
+    if (a->store == NULL || a->feed_busy || a->reloading) {
+        a->feed_again = true;
+    } else {
+        read_feed(a);
+    }
+}
+
+static void on_change(void *ctx)
+{
+    feed_wake(ctx);
+}
+
+/* ---- loading all ------------------------------------------------------------------------- */
+
+struct load {
+    struct app *a;     /* borrowed */
+    struct zone *zone; /* owned */
+    uint64_t rows;
+    int64_t began_ms;
+};
+
+/* On a thread of the store's: the new zone is nobody else's yet, and the configuration does not
+ * change while the feed is busy (reload.c waits). */
+static bool on_load_row(void *ctx, const struct store_row *row)
+{
+    struct load *l = ctx;
+    rows_apply(l->zone, &l->a->config, row);
+    l->rows++;
+    return true;
+}
+
+static void on_loaded(void *ctx, enum err e, const struct err_info *info,
+                      const struct store_state *state)
+{
+    struct load *l = ctx;
+    struct app *a = l->a;
+    if (e != ERR_OK) {
+        zone_free(l->zone);
+        free(l);
+        feed_failed(a, "cannot load the zone", e, info);
+        if (!a->loaded && !a->stopping) {
+            LOG_ERROR("app", "there is nothing to answer from", LOG_S("reason", a->store_error));
+            app_stop(a, APP_EXIT_FAILED);
+        }
+        return;
+    }
+    LOG_INFO("feed", "loaded", LOG_N("rows", l->rows), LOG_N("revision", state->revision),
+             LOG_N("ms", clk_mono_ms(&clk_system) - l->began_ms));
+    snprintf(a->store_id, sizeof a->store_id, "%s", state->id);
+    a->loaded = true;
+    store_works(a);
+    app_replace_zone(a, l->zone);
+    app_publish(a, state->revision, NULL);
+    free(l);
+    read_challenges(a);
+}
+
+static void full_load(struct app *a)
+{
+    struct err_info info = {.text = ""};
+    struct load *l = mem_xalloc(sizeof *l);
+    l->a = a;
+    l->began_ms = clk_mono_ms(&clk_system);
+    a->feed_busy = true;
+    a->feed_again = true; /* what changes meanwhile is read afterwards */
+    enum err e = app_zone_new(&a->config, &l->zone, &info);
+    if (e != ERR_OK) {
+        free(l); /* not reached: the same configuration made a zone before */
+        feed_failed(a, "cannot make a zone", e, &info);
+        return;
+    }
+    store_scan(a->store, "", on_load_row, on_loaded, l);
+}
+
+/* ---- the beginning ----------------------------------------------------------------------- */
+
+static void on_state(void *ctx, enum err e, const struct err_info *info,
+                     const struct store_state *state)
+{
+    struct app *a = ctx;
+    if (e != ERR_OK) {
+        feed_failed(a, "cannot read the store's state", e, info);
+        if (!a->loaded) {
+            app_stop(a, APP_EXIT_FAILED);
+        }
+        return;
+    }
+    bool same = a->loaded && strcmp(a->store_id, state->id) == 0;
+    if (same && state->revision < zone_revision(a->zone)) {
+        LOG_WARN("feed", "the store is older than the zone: restored from a backup?",
+                 LOG_N("store", state->revision), LOG_N("zone", zone_revision(a->zone)));
+        same = false;
+    }
+    if (same) {
+        /* Challenges are not in the snapshot file. */
+        a->feed_again = true;
+        store_works(a);
+        read_challenges(a);
+    } else {
+        full_load(a);
+    }
+}
+
+static void on_open(void *ctx, enum err e, const struct err_info *info, struct store *s)
+{
+    struct app *a = ctx;
+    a->opening = false;
+    if (e != ERR_OK) {
+        store_failed(a, "cannot open the store", e, info);
+        if (!a->loaded && !a->stopping) {
+            app_stop(a, APP_EXIT_FAILED); /* and no snapshot file either */
+            return;
+        }
+        retry_later(a);
+        feed_idle(a);
+        return;
+    }
+    a->store = s;
+    store_watch(s, on_change, a);
+    a->feed_busy = true;
+    if (a->stopping) {
+        feed_idle(a);
+        return;
+    }
+    register_self(a);
+}
+
+/* Whether it could be registered or not: the row comes first, so that the first zone has it. */
+void feed_registered(struct app *a)
+{
+    if (a->stopping) {
+        feed_idle(a);
+    } else {
+        store_state(a->store, on_state, a);
+    }
+}
+
+void feed_start(struct app *a)
+{
+    if (a->stopping || a->feed_busy || a->opening) {
+        return;
+    }
+    if (a->reloading) {
+        retry_later(a);
+        return;
+    }
+    if (a->store != NULL) {
+        feed_wake(a);
+        return;
+    }
+    struct store_options o = {.engine = STORE_SQLITE, .sqlite_path = a->config.storages.sqlite_path};
+    a->opening = true;
+    store_open(&a->loop, &o, on_open, a);
+}

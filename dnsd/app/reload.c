@@ -1,0 +1,170 @@
+/* SIGHUP: the configuration is read again, off the loop; a new zone is made from it and from what
+ * the present one holds, so the store is not asked; then the two change places. A configuration with
+ * problems changes nothing. What was bound or opened at the start (addresses, workers, store,
+ * account) stays until the next start, and the log says so.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "lib/mem.h"
+
+struct reload {
+    struct loop_work work;
+    struct app *a; /* borrowed */
+    struct config config; /* owned until it is the app's */
+    struct config_problems problems;
+    const struct zone_snapshot *snapshot; /* shared: our reference */
+    char store_id[ZONE_STORE_ID_MAX];
+    struct zone *zone; /* owned until it is the app's */
+    uint64_t revision;
+    enum err result;
+    struct err_info info;
+};
+
+/* The rows of the present zone, by way of the file's format: it holds just that. */
+static enum err move_rows(struct reload *r)
+{
+    uint8_t *bytes = NULL;
+    size_t len;
+    char id[ZONE_STORE_ID_MAX];
+    enum err e = zone_save(r->snapshot, r->store_id, &bytes, &len);
+    if (e == ERR_OK) {
+        e = zone_restore(r->zone, bytes, len, id, &r->revision, &r->info);
+    }
+    free(bytes);
+    return e;
+}
+
+static void reload_work(struct loop_work *work)
+{
+    struct reload *r = (struct reload *)work;
+    r->result = config_load(r->a->config_path, &r->config, &r->problems);
+    if (r->result != ERR_OK) {
+        return;
+    }
+    if (!r->config.dns.active ||
+        !wire_name_equal(&r->config.dns.domain, &r->snapshot->apex)) {
+        r->result = err_set(&r->info, ERR_CONFLICT,
+                            "dns.active and dns.domain cannot change while running: restart");
+        return;
+    }
+    r->result = app_zone_new(&r->config, &r->zone, &r->info);
+    if (r->result == ERR_OK) {
+        r->result = move_rows(r);
+    }
+}
+
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = strcmp(a->items[i], b->items[i]) == 0;
+    }
+    return same;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void tell_unchanged(const char *key)
+{
+    LOG_WARN("app", "a change takes effect at the next start only", LOG_S("key", key));
+}
+
+static void tell_what_waits(const struct config *old, const struct config *new)
+{
+    if (old->dns.port != new->dns.port || !same_list(&old->dns.ip, &new->dns.ip) ||
+        !same_list(&old->dns.ip6, &new->dns.ip6)) {
+        tell_unchanged("dns.ip, dns.ip6, dns.port");
+    }
+    if (old->dns.workers != new->dns.workers) {
+        tell_unchanged("dns.workers");
+    }
+    if (old->storages.engine_rqlite != new->storages.engine_rqlite ||
+        !same_text(old->storages.sqlite_path, new->storages.sqlite_path)) {
+        tell_unchanged("storages");
+    }
+    if (!same_text(old->user, new->user)) {
+        tell_unchanged("user");
+    }
+    if (!same_text(old->core.id, new->core.id)) {
+        tell_unchanged("core.id");
+    }
+}
+
+/* One line of the log for each line of the problems. */
+static void tell_problems(const struct reload *r)
+{
+    char *text = mem_xstrdup(r->problems.text.text != NULL ? r->problems.text.text : r->info.text);
+    char *rest = text;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        LOG_ERROR("app", "the configuration stays as it was", LOG_S("problem", line));
+    }
+    free(text);
+}
+
+static void take_over(struct app *a, struct reload *r)
+{
+    struct config old = a->config;
+    struct answer_config answer;
+    tell_what_waits(&old, &r->config);
+    free(r->config.core.id);
+    r->config.core.id = mem_xstrdup(old.core.id);
+    free(r->config.storages.sqlite_path);
+    r->config.storages.sqlite_path =
+        old.storages.sqlite_path != NULL ? mem_xstrdup(old.storages.sqlite_path) : NULL;
+    a->config = r->config;
+    r->config = (struct config){.path = NULL};
+    log_setup(a->config.log.level, a->config.log.format);
+    zone_proofs_copy(a->zone, r->zone);
+    app_replace_zone(a, r->zone);
+    r->zone = NULL;
+    app_answer_config(a, &answer);
+    app_publish(a, r->revision, &answer);
+    config_free(&old);
+    LOG_INFO("app", "the configuration was read again", LOG_S("file", a->config.path));
+}
+
+static void reload_done(struct loop_work *work)
+{
+    struct reload *r = (struct reload *)work;
+    struct app *a = r->a;
+    a->reloading = false;
+    zone_snapshot_unref(r->snapshot);
+    if (r->result == ERR_OK && !a->stopping) {
+        take_over(a, r);
+    } else if (r->result != ERR_OK) {
+        tell_problems(r);
+    }
+    zone_free(r->zone);
+    config_free(&r->config);
+    config_problems_free(&r->problems);
+    free(r);
+    if (a->stopping) {
+        app_continue_stop(a);
+    } else if (a->reload_wanted) {
+        reload_start(a);
+    } else if (a->feed_again) {
+        feed_wake(a);
+    }
+}
+
+void reload_start(struct app *a)
+{
+    a->reload_wanted = true;
+    if (a->reloading || a->feed_busy || a->opening || a->stopping) {
+        return; /* whoever is busy comes back here */
+    }
+    a->reload_wanted = false;
+    struct reload *r = mem_xalloc(sizeof *r);
+    r->work.work = reload_work;
+    r->work.done = reload_done;
+    r->a = a;
+    r->snapshot = zone_current(a->zone);
+    memcpy(r->store_id, a->store_id, sizeof r->store_id);
+    a->reloading = true;
+    loop_offload(&a->loop, &r->work);
+}

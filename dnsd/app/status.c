@@ -1,0 +1,101 @@
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+
+struct totals {
+    uint64_t udp, tcp, dropped, truncated, send_failed, tcp_open, tcp_evicted;
+    uint64_t rcodes[17];
+};
+
+static uint64_t get(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit((_Atomic uint64_t *)counter, memory_order_relaxed);
+}
+
+static void add_up(const struct app *a, struct totals *t)
+{
+    if (a->server == NULL || a->server_closing) {
+        return;
+    }
+    for (unsigned i = 0; i < net_server_workers(a->server); i++) {
+        const struct net_counters *c = net_server_counters(a->server, i);
+        t->udp += get(&c->answer.queries[ANSWER_UDP]);
+        t->tcp += get(&c->answer.queries[ANSWER_TCP]);
+        t->dropped += get(&c->answer.dropped);
+        t->truncated += get(&c->answer.truncated);
+        t->send_failed += get(&c->udp_send_failed);
+        t->tcp_open += get(&c->tcp_open);
+        t->tcp_evicted += get(&c->tcp_evicted);
+        for (unsigned j = 0; j < 17; j++) {
+            t->rcodes[j] += get(&c->answer.rcodes[j]);
+        }
+    }
+}
+
+static json_t *rcodes(const struct totals *t)
+{
+    static const char *const names[17] = {[0] = "NOERROR",  [1] = "FORMERR", [2] = "SERVFAIL",
+                                          [3] = "NXDOMAIN", [4] = "NOTIMP",  [5] = "REFUSED",
+                                          [16] = "BADVERS"};
+    json_t *o = json_object();
+    for (unsigned i = 0; i < 17; i++) {
+        if (names[i] != NULL) {
+            json_object_set_new(o, names[i], json_integer((json_int_t)t->rcodes[i]));
+        }
+    }
+    return o;
+}
+
+static json_t *listening(const struct app *a)
+{
+    static const char *const kinds[] = {"udp", "tcp"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->sockets.count; i++) {
+        char text[NET_ADDRESS_TEXT_MAX];
+        net_address_text(&a->sockets.bound[i].address, text);
+        for (unsigned j = 0; j < 2; j++) {
+            json_array_append_new(list, json_sprintf("%s/%s", text, kinds[j]));
+        }
+    }
+    return list;
+}
+
+static uint32_t known_cores(const struct zone_snapshot *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->cores_count; i++) {
+        n += s->infos[i]->present;
+    }
+    return n;
+}
+
+char *status_json(struct app *a)
+{
+    struct totals t = {.udp = 0};
+    const struct zone_snapshot *s = zone_current(a->zone);
+    add_up(a, &t);
+    json_t *o = json_pack(
+        "{s:s, s:s, s:i, s:I, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I}, s:o, "
+        "s:I, s:I, s:I, s:I, s:I}",
+        "id", a->id, "version", DNSD_VERSION, "pid", (int)getpid(), "uptimeMs",
+        (json_int_t)(clk_mono_ms(&clk_system) - a->started_ms), "domain", a->config.dns.domain_text,
+        "revision", (json_int_t)s->revision, "serial", (json_int_t)s->serial, "snapshotAgeMs",
+        (json_int_t)(a->fresh_ms != 0 ? clk_wall_ms(&clk_system) - a->fresh_ms : -1), "source",
+        a->from_file ? "snapshot file" : "store", "users", (json_int_t)s->users, "names",
+        (json_int_t)s->names, "cores", (json_int_t)known_cores(s), "workers",
+        (json_int_t)(a->server != NULL ? net_server_workers(a->server) : 0), "listen", listening(a),
+        "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "rcodes", rcodes(&t), "dropped",
+        (json_int_t)t.dropped, "truncated", (json_int_t)t.truncated, "sendFailed",
+        (json_int_t)t.send_failed, "tcpConnections", (json_int_t)t.tcp_open, "tcpEvicted",
+        (json_int_t)t.tcp_evicted);
+    json_object_set_new(o, "storeError",
+                        a->store_error[0] != '\0' ? json_string(a->store_error) : json_null());
+    json_object_set_new(o, "memoryBytes", json_integer((json_int_t)zone_bytes(a->zone)));
+    zone_snapshot_unref(s);
+    char *text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return text;
+}

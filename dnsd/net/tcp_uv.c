@@ -1,0 +1,443 @@
+/* TCP (RFC 7766): frames of two octets of length and a message.
+ *
+ * A read brings any number of frames, or a part of one. All whole frames are answered into one
+ * buffer and written at once; only what is left over, a frame's beginning, is kept, in memory that the
+ * frame's own length bounds. Both big buffers belong to the worker, not to the connection: an idle
+ * connection costs its struct and the kernel's part.
+ *
+ * A peer that does not take its answers stops being read (facts of BIND's CVE-2024-0760): what it sent
+ * waits in `in`, bounded by one read. Every wait has a deadline: for the rest of a frame, for the peer
+ * to read, for the next query. One timer a worker looks at all connections a few times a second.
+ *
+ * Full house: the newcomer comes in and the one that has been idle longest goes, overall and per
+ * client, so that whoever holds connections without asking loses them first.
+ */
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dnsd/wire/query.h"
+#include "lib/buf.h"
+#include "lib/mem.h"
+#include "worker.h"
+
+#define BACKLOG 4096
+#define TICK_MS 250
+/* Between SYN and query a client has this long before the connection is handed to us at all. */
+#define DEFER_ACCEPT_S 2
+
+struct tcp_listener {
+    uv_tcp_t tcp;
+    struct net_worker *w; /* borrowed */
+};
+
+struct tcp_conn {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    struct net_worker *w;        /* borrowed */
+    struct tcp_conn *prev, *next; /* the worker's list, the longest idle first */
+    struct tcp_conn *same_next;   /* same bucket */
+    uint64_t client;              /* v4 address, or the first 64 bits of v6 */
+    uint8_t *in;      /* owned: octets not yet answered; NULL: none */
+    size_t in_len, in_cap;
+    uint8_t *unsent;  /* owned: being written; NULL: nothing is */
+    size_t unsent_len;
+    uint64_t since_ms; /* when what we wait for began: query, rest of the frame, writing */
+    bool eof, closing;
+};
+
+/* ---- the list and the buckets -------------------------------------------------------------- */
+
+static struct tcp_conn **bucket_of(struct net_worker *w, uint64_t client)
+{
+    return &w->bucket[(client * 0x9e3779b97f4a7c15u) >> 54];
+}
+
+static void list_add(struct net_worker *w, struct tcp_conn *c)
+{
+    c->prev = w->last;
+    c->next = NULL;
+    *(w->last != NULL ? &w->last->next : &w->first) = c;
+    w->last = c;
+}
+
+static void list_remove(struct net_worker *w, struct tcp_conn *c)
+{
+    *(c->prev != NULL ? &c->prev->next : &w->first) = c->next;
+    *(c->next != NULL ? &c->next->prev : &w->last) = c->prev;
+}
+
+static void touch(struct tcp_conn *c)
+{
+    list_remove(c->w, c);
+    list_add(c->w, c);
+}
+
+static uint64_t client_of(const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+    int len = sizeof sa;
+    uint64_t prefix = 0;
+    uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &len);
+    if (sa.ss_family == AF_INET) {
+        prefix = ((struct sockaddr_in *)&sa)->sin_addr.s_addr;
+    } else if (sa.ss_family == AF_INET6) {
+        memcpy(&prefix, &((struct sockaddr_in6 *)&sa)->sin6_addr, sizeof prefix);
+    }
+    return prefix;
+}
+
+/* ---- closing ----------------------------------------------------------------------------- */
+
+static void on_conn_closed(uv_handle_t *h)
+{
+    struct tcp_conn *c = h->data;
+    struct net_worker *w = c->w;
+    free(c->in);
+    free(c->unsent);
+    free(c);
+    worker_handle_gone(w);
+}
+
+static void conn_close(struct tcp_conn *c)
+{
+    struct net_worker *w = c->w;
+    if (c->closing) {
+        return;
+    }
+    c->closing = true;
+    list_remove(w, c);
+    struct tcp_conn **at = bucket_of(w, c->client);
+    while (*at != c) {
+        at = &(*at)->same_next;
+    }
+    *at = c->same_next;
+    w->conns--;
+    net_add(&w->counters.tcp_open, -1);
+    uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
+}
+
+/* Nothing is owed: no answer under way, no query half read. */
+static bool is_settled(const struct tcp_conn *c)
+{
+    return c->unsent == NULL && c->in_len == 0;
+}
+
+static void evict(struct tcp_conn *c)
+{
+    net_add(&c->w->counters.tcp_evicted, 1);
+    conn_close(c);
+}
+
+/* ---- answering --------------------------------------------------------------------------- */
+
+static void read_start(struct tcp_conn *c);
+static void proceed(struct tcp_conn *c);
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct tcp_conn *c = req->data;
+    free(c->unsent);
+    c->unsent = NULL;
+    c->unsent_len = 0;
+    if (status != 0) {
+        conn_close(c);
+    }
+    if (c->closing) {
+        return;
+    }
+    c->since_ms = uv_now(c->w->loop);
+    proceed(c);
+}
+
+/* Writes N octets of the worker's buffer: at once if the kernel takes them, else the rest from a
+ * copy. False: the connection is gone. */
+static bool flush(struct tcp_conn *c, size_t n)
+{
+    struct net_worker *w = c->w;
+    uv_buf_t buf = uv_buf_init((char *)w->tcp_write, (unsigned)n);
+    int sent = n > 0 ? uv_try_write((uv_stream_t *)&c->tcp, &buf, 1) : 0;
+    if (sent == UV_EAGAIN) {
+        sent = 0;
+    }
+    if (sent < 0) {
+        conn_close(c);
+        return false;
+    }
+    if ((size_t)sent == n) {
+        return true;
+    }
+    c->unsent_len = n - (size_t)sent;
+    c->unsent = malloc(c->unsent_len);
+    if (c->unsent == NULL) {
+        conn_close(c);
+        return false;
+    }
+    memcpy(c->unsent, w->tcp_write + sent, c->unsent_len);
+    buf = uv_buf_init((char *)c->unsent, (unsigned)c->unsent_len);
+    c->write.data = c;
+    c->since_ms = uv_now(w->loop);
+    if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &buf, 1, on_written) != 0) {
+        conn_close(c);
+        return false;
+    }
+    return true;
+}
+
+/* Answers whole frames from BYTES until none is left or the peer has to read first. Returns how
+ * many octets are done with; *gone if the connection is. */
+static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len, bool *gone)
+{
+    struct net_worker *w = c->w;
+    size_t done = 0, out = 0;
+    *gone = false;
+    while (c->unsent == NULL && len - done >= 2) {
+        size_t frame = get_u16(bytes + done);
+        if (frame < WIRE_HEADER_LEN) {
+            if (flush(c, out)) {
+                conn_close(c); /* not even a header: no DNS client */
+            }
+            *gone = true;
+            return done;
+        }
+        if (len - done < 2 + frame) {
+            break;
+        }
+        size_t n = answer_query(&w->answerer, ANSWER_TCP, bytes + done + 2, frame,
+                                w->tcp_write + out + 2);
+        done += 2 + frame;
+        if (n > 0) {
+            put_u16(w->tcp_write + out, (uint16_t)n);
+            out += 2 + n;
+        }
+        /* Stop where another answer of any size might not fit, or the peer is owed enough. */
+        if (out + 2 + ANSWER_TCP_MAX > sizeof w->tcp_write || out >= w->limits->tcp_unsent) {
+            if (!flush(c, out)) {
+                *gone = true;
+                return done;
+            }
+            out = 0;
+        }
+    }
+    *gone = out > 0 && !flush(c, out);
+    return done;
+}
+
+/* Keeps what could not be answered yet: the beginning of a frame, or queries of one who must read
+ * first. Bounded by one read and one frame. */
+static bool keep(struct tcp_conn *c, const uint8_t *bytes, size_t len)
+{
+    if (c->in_cap - c->in_len < len) {
+        size_t cap = c->in_len + len;
+        uint8_t *wider = realloc(c->in, cap);
+        if (wider == NULL) {
+            return false;
+        }
+        c->in = wider;
+        c->in_cap = cap;
+    }
+    memcpy(c->in + c->in_len, bytes, len);
+    c->in_len += len;
+    return true;
+}
+
+static void drop_input(struct tcp_conn *c, size_t done)
+{
+    c->in_len -= done;
+    if (c->in_len == 0) {
+        free(c->in);
+        c->in = NULL;
+        c->in_cap = 0;
+    } else if (done > 0) {
+        memmove(c->in, c->in + done, c->in_len);
+    }
+}
+
+/* Goes on with what is kept, then with reading. */
+static void proceed(struct tcp_conn *c)
+{
+    bool gone = false;
+    if (c->in_len > 0) {
+        size_t done = answer_frames(c, c->in, c->in_len, &gone);
+        if (gone) {
+            return;
+        }
+        if (done > 0) {
+            drop_input(c, done);
+            c->since_ms = uv_now(c->w->loop);
+        }
+    }
+    if (c->unsent != NULL) {
+        uv_read_stop((uv_stream_t *)&c->tcp);
+    } else if (c->eof || (c->w->closing && is_settled(c))) {
+        conn_close(c);
+    } else {
+        read_start(c);
+    }
+}
+
+static void take(struct tcp_conn *c, const uint8_t *bytes, size_t len)
+{
+    bool gone = false;
+    size_t done = 0;
+    bool mid_frame = c->in_len > 0;
+    touch(c);
+    if (!mid_frame) {
+        done = answer_frames(c, bytes, len, &gone);
+        if (gone) {
+            return;
+        }
+        c->since_ms = uv_now(c->w->loop);
+    }
+    /* A frame's deadline runs from its first octet: more octets of it do not extend it. */
+    if (done < len && !keep(c, bytes + done, len - done)) {
+        conn_close(c);
+        return;
+    }
+    proceed(c);
+}
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+    struct tcp_conn *c = h->data;
+    (void)suggested;
+    *buf = uv_buf_init((char *)c->w->tcp_read, TCP_READ_MAX);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct tcp_conn *c = stream->data;
+    if (n > 0) {
+        take(c, (const uint8_t *)buf->base, (size_t)n);
+    } else if (n == UV_EOF && c->unsent != NULL) {
+        c->eof = true; /* it may still read what it asked for */
+    } else if (n < 0) {
+        conn_close(c);
+    }
+}
+
+static void read_start(struct tcp_conn *c)
+{
+    int rc = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+    if (rc != 0 && rc != UV_EALREADY) {
+        conn_close(c);
+    }
+}
+
+/* ---- coming in --------------------------------------------------------------------------- */
+
+static void make_room(struct net_worker *w, uint64_t client)
+{
+    unsigned same = 0;
+    struct tcp_conn *idlest = NULL;
+    for (struct tcp_conn *c = *bucket_of(w, client); c != NULL; c = c->same_next) {
+        if (c->client == client) {
+            same++;
+            idlest = idlest == NULL || c->since_ms < idlest->since_ms ? c : idlest;
+        }
+    }
+    if (same >= w->limits->tcp_per_client) {
+        evict(idlest);
+    } else if (w->conns >= w->conns_max) {
+        evict(w->first);
+    }
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct tcp_listener *l = server->data;
+    struct net_worker *w = l->w;
+    struct tcp_conn *c = status == 0 ? calloc(1, sizeof *c) : NULL;
+    if (c == NULL) {
+        net_add(&w->counters.tcp_refused, 1);
+        return;
+    }
+    uv_tcp_init(w->loop, &c->tcp);
+    c->tcp.data = c;
+    c->w = w;
+    w->handles++;
+    if (uv_accept(server, (uv_stream_t *)&c->tcp) != 0) {
+        net_add(&w->counters.tcp_refused, 1);
+        uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
+        return;
+    }
+    c->client = client_of(&c->tcp);
+    make_room(w, c->client);
+    c->same_next = *bucket_of(w, c->client);
+    *bucket_of(w, c->client) = c;
+    list_add(w, c);
+    c->since_ms = uv_now(w->loop);
+    w->conns++;
+    net_add(&w->counters.tcp_accepted, 1);
+    net_add(&w->counters.tcp_open, 1);
+    uv_tcp_nodelay(&c->tcp, 1);
+    read_start(c);
+}
+
+static uint64_t patience(const struct tcp_conn *c)
+{
+    const struct net_limits *l = c->w->limits;
+    return c->unsent != NULL ? l->tcp_write_ms : c->in_len > 0 ? l->tcp_frame_ms : l->tcp_idle_ms;
+}
+
+void tcp_tick(struct net_worker *w)
+{
+    uint64_t now = uv_now(w->loop);
+    for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
+        next = c->next;
+        if (now - c->since_ms >= patience(c)) {
+            if (!is_settled(c)) {
+                net_add(&w->counters.tcp_timed_out, 1);
+            }
+            conn_close(c);
+        }
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    tcp_tick(timer->data);
+}
+
+enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out)
+{
+    struct tcp_listener *l = mem_xalloc(sizeof *l);
+    int defer = DEFER_ACCEPT_S;
+    uv_tcp_init(w->loop, &l->tcp);
+    l->tcp.data = l;
+    l->w = w;
+    w->handles++;
+    *out = l;
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
+    if (uv_tcp_open(&l->tcp, fd) != 0 ||
+        uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection) != 0) {
+        return ERR_IO;
+    }
+    if (!uv_is_active((uv_handle_t *)&w->timer)) {
+        uv_timer_start(&w->timer, on_tick, TICK_MS, TICK_MS);
+    }
+    return ERR_OK;
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+    struct tcp_listener *l = h->data;
+    struct net_worker *w = l->w;
+    free(l);
+    worker_handle_gone(w);
+}
+
+void tcp_close(struct tcp_listener *l)
+{
+    uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
+}
+
+void tcp_drain(struct net_worker *w)
+{
+    for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
+        next = c->next;
+        if (is_settled(c)) {
+            conn_close(c);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+/* Inside of a worker, shared by udp_uv.c, tcp_uv.c and worker_uv.c. */
+#ifndef DNSD_NET_WORKER_H
+#define DNSD_NET_WORKER_H
+
+#include "net.h"
+
+/* Packets of one recvmmsg: from 8 on more makes no difference (measured), 64 is four pages of queue. */
+#define UDP_BATCH 64
+/* A query is at most a few hundred octets; what is longer is cut, and then is no query. */
+#define UDP_QUERY_MAX 2048
+/* What one read of a connection may bring, and what is collected before one write. */
+#define TCP_READ_MAX  65536
+#define TCP_WRITE_MAX (2 * (ANSWER_TCP_MAX + 2))
+#define TCP_BUCKETS   1024
+
+struct udp;
+struct tcp_listener;
+struct tcp_conn;
+
+struct net_worker {
+    uv_loop_t *loop;           /* borrowed */
+    struct answerer answerer;  /* owns its snapshot's reference */
+    struct net_counters counters;
+    const struct net_limits *limits; /* borrowed */
+    struct udp *udp[NET_ADDRESSES_MAX];          /* owned */
+    struct tcp_listener *tcp[NET_ADDRESSES_MAX]; /* owned */
+    size_t addresses;
+
+    /* connections, the longest idle first */
+    struct tcp_conn *first, *last;
+    struct tcp_conn *bucket[TCP_BUCKETS]; /* by client */
+    unsigned conns, conns_max;
+    uv_timer_t timer;
+
+    unsigned handles; /* open ones: the worker ends with the last */
+    bool closing;
+    void (*done)(void *ctx);
+    void *ctx; /* borrowed */
+
+    uint8_t udp_buf[UDP_BATCH][UDP_QUERY_MAX];
+    uint8_t tcp_read[TCP_READ_MAX];
+    uint8_t tcp_write[TCP_WRITE_MAX];
+};
+
+static inline void net_add(_Atomic uint64_t *counter, int64_t n)
+{
+    atomic_store_explicit(counter,
+                          atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t)n,
+                          memory_order_relaxed);
+}
+
+/* A handle was closed. */
+void worker_handle_gone(struct net_worker *w);
+
+enum err udp_open(struct net_worker *w, int fd, const struct net_address *address, struct udp **out);
+/* Answers what has arrived, then closes. */
+void udp_close(struct udp *u);
+
+enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out);
+void tcp_close(struct tcp_listener *l);
+/* Closes connections that owe nothing, the others as soon as they have paid. */
+void tcp_drain(struct net_worker *w);
+void tcp_tick(struct net_worker *w);
+
+#endif
