@@ -115,7 +115,7 @@ const struct names *cli_names(struct cli *cli)
     size_t statics = c->dns.static_entries.count;
     size_t servers = c->dns.nameservers.count;
     struct wire_name *owners = mem_xalloc((statics + 1) * sizeof *owners);
-    char **labels = mem_xalloc((servers + 1) * sizeof *labels);
+    const char **labels = mem_xalloc((servers + 1) * sizeof *labels);
     uint16_t *types = mem_xalloc((c->dns.root.count + 1) * sizeof *types);
     for (size_t i = 0; i < statics; i++) {
         owners[i] = c->dns.static_entries.items[i].owner;
@@ -128,7 +128,7 @@ const struct names *cli_names(struct cli *cli)
     }
     cli->names = names_new(&(struct names_config){
         .apex = cli_apex(cli),
-        .services = c->dns.service_names.items,
+        .services = (const char *const *)c->dns.service_names.items,
         .service_count = c->dns.service_names.count,
         .servers = labels,
         .server_count = servers,

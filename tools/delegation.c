@@ -98,12 +98,47 @@ static void print_text(struct delegation *d)
     }
 }
 
+/* Everything, from the apex's NS; *servers is how many there are. */
+static void collect(struct delegation *d, size_t *servers)
+{
+    struct record_set apex;
+    char domain[WIRE_NAME_TEXT_MAX];
+    view_find(d->view, cli_apex(d->cli), &apex);
+    const struct record_rrset *ns = record_find(&apex, TYPE_NS);
+    *servers = ns != NULL ? ns->count : 0;
+    wire_name_to_text(cli_apex(d->cli), domain);
+    for (size_t i = 0; i < *servers; i++) {
+        char *text = records_value_text(TYPE_NS, &ns->data[i]);
+        columns_add(&d->columns, (const char *[]){domain, "NS", text});
+        free(text);
+    }
+    for (size_t i = 0; i < *servers; i++) {
+        add_server(d, &ns->data[i]);
+    }
+    warn_of_cores(d, *servers);
+    record_set_free(&apex);
+}
+
+static int print(struct delegation *d, size_t servers)
+{
+    if (servers == 0) {
+        return cli_nothing(d->cli, "no core has an address yet, so there is no name server: "
+                                   "dnsctl cores set ID --ip ADDRESS");
+    }
+    if (cli_json(d->cli)) {
+        cli_print_json_own(json_pack("{s:s, s:O, s:O}", "domain", d->cli->config.dns.domain_text,
+                                     "nameservers", d->servers, "warnings", d->warnings));
+    } else {
+        print_text(d);
+    }
+    return CLI_OK;
+}
+
 int delegation_show(struct cli *cli)
 {
     struct delegation d = {.cli = cli};
-    struct record_set apex = {.sets = NULL};
-    char domain[WIRE_NAME_TEXT_MAX];
     struct rows rows;
+    size_t servers;
     int code = cli_need_domain(cli);
     if (code != CLI_OK || (code = cli_open(cli, DB_READ)) != CLI_OK ||
         (code = rows_read(cli, &rows)) != CLI_OK) {
@@ -111,36 +146,15 @@ int delegation_show(struct cli *cli)
     }
     code = view_make(cli, &rows, &d.view);
     if (code == CLI_OK) {
-        view_find(d.view, cli_apex(cli), &apex);
-        const struct record_rrset *ns = record_find(&apex, TYPE_NS);
-        size_t count = ns != NULL ? ns->count : 0;
-        wire_name_to_text(cli_apex(cli), domain);
         d.servers = json_array();
         d.warnings = json_array();
         columns_init(&d.columns, 3, NULL);
-        for (size_t i = 0; i < count; i++) {
-            char *text = records_value_text(TYPE_NS, &ns->data[i]);
-            columns_add(&d.columns, (const char *[]){domain, "NS", text});
-            free(text);
-        }
-        for (size_t i = 0; i < count; i++) {
-            add_server(&d, &ns->data[i]);
-        }
-        warn_of_cores(&d, count);
-        if (count == 0) {
-            code = cli_nothing(cli, "no core has an address yet, so there is no name server: "
-                                    "dnsctl cores set ID --ip ADDRESS");
-        } else if (cli_json(cli)) {
-            cli_print_json_own(json_pack("{s:s, s:O, s:O}", "domain", cli->config.dns.domain_text,
-                                         "nameservers", d.servers, "warnings", d.warnings));
-        } else {
-            print_text(&d);
-        }
+        collect(&d, &servers);
+        code = print(&d, servers);
         columns_free(&d.columns);
         json_decref(d.servers);
         json_decref(d.warnings);
     }
-    record_set_free(&apex);
     view_free(d.view);
     rows_free(&rows);
     return code;

@@ -57,7 +57,7 @@ void plan_make(const struct rows *rows, const struct wishes *wishes, bool replac
     while (r < rows->count || w < wishes->count) {
         const struct row *row = r < rows->count ? &rows->items[r] : NULL;
         const struct wish *wish = w < wishes->count ? &wishes->items[w] : NULL;
-        int order = row == NULL ? 1 : wish == NULL ? -1 : strcmp(row->name, wish->name);
+        int order = row == NULL ? 1 : wish == NULL ? -1 : strcmp(row->key, wish->name);
         if (order < 0) {
             if (replace) {
                 step(out, PLAN_REMOVE, row, NULL);

@@ -39,90 +39,148 @@ enum err records_check(struct cli *cli, const struct wire_name *owner, const str
 
 /* ---- list -------------------------------------------------------------------------------- */
 
-struct listing {
-    struct cli *cli;
-    struct columns columns;
-    json_t *list; /* owned; NULL: text */
-    size_t count;
+/* One RRset to be shown; everything borrowed from the configuration and the rows. */
+struct shown {
+    const struct wire_name *owner;
+    char name[WIRE_NAME_TEXT_MAX];
+    const struct record_rrset *set;
+    bool stored;
+    char note[640];
 };
 
-static void list_set(struct listing *l, const char *name, const struct record_rrset *set,
-                     const char *source, const char *note)
+struct listing {
+    struct cli *cli;
+    const struct wire_name *only; /* NULL: all */
+    struct shown **items;         /* owned */
+    size_t count, cap;
+};
+
+static void show(struct listing *l, const struct wire_name *owner, const struct record_rrset *set,
+                 bool stored, const char *note)
 {
-    char type[WIRE_TYPE_TEXT_MAX];
-    char ttl[16];
-    uint32_t ttl_s = set->ttl_default ? l->cli->config.dns.default_ttl_s : set->ttl;
-    json_t *values = json_array();
-    wire_type_to_text(set->type, type);
-    snprintf(ttl, sizeof ttl, "%" PRIu32, ttl_s);
-    for (size_t i = 0; i < set->count; i++) {
-        char *text = records_value_text(set->type, &set->data[i]);
-        if (l->list == NULL) {
-            columns_add(&l->columns, (const char *[]){name, type, ttl, text, note});
-        }
-        json_array_append_new(values, cli_text(text));
-        free(text);
+    struct shown *s = mem_xalloc(sizeof *s);
+    s->owner = owner;
+    s->set = set;
+    s->stored = stored;
+    row_name(l->cli, owner, s->name);
+    snprintf(s->note, sizeof s->note, "%s", note);
+    if (l->count == l->cap) {
+        l->cap = l->cap == 0 ? 64 : l->cap * 2;
+        l->items = mem_xrealloc(l->items, l->cap * sizeof(struct shown *));
     }
-    l->count++;
-    if (l->list == NULL) {
-        json_decref(values);
-        return;
-    }
-    json_t *o = json_pack("{s:o, s:s, s:I, s:o, s:s}", "name", cli_text(name), "type", type, "ttl",
-                          (json_int_t)ttl_s, "values", values, "source", source);
-    if (note != NULL && strcmp(source, "stored") == 0) {
-        json_object_set_new(o, "shadowed", cli_text(note));
-    }
-    json_array_append_new(l->list, o);
+    l->items[l->count++] = s;
 }
 
-static void list_config(struct listing *l, const struct wire_name *owner,
+static void show_config(struct listing *l, const struct wire_name *owner,
                         const struct record_set *set)
 {
-    char name[WIRE_NAME_TEXT_MAX];
-    row_name(l->cli, owner, name);
     for (size_t i = 0; i < set->count; i++) {
-        list_set(l, name, &set->sets[i], "configuration", "from the configuration");
+        if (l->only == NULL || wire_name_equal(l->only, owner)) {
+            show(l, owner, &set->sets[i], false, "from the configuration");
+        }
     }
 }
 
-static void list_row(struct listing *l, const struct row *row)
+static void show_row(struct listing *l, const struct row *row)
 {
     const struct names *names = cli_names(l->cli);
     struct names_rows none = {.record = false};
     enum names_kind shadow = names_shadow(names, NAMES_RECORD, &row->owner, &none);
     for (size_t i = 0; i < row->set.count; i++) {
-        const struct record_rrset *set = &row->set.sets[i];
         struct err_info info = {.text = ""};
-        char note[640] = "";
+        char note[sizeof((struct shown *)NULL)->note] = "";
         if (shadow != NAMES_NONE) {
             snprintf(note, sizeof note, "never answered: the name is %s", names_kind_text(shadow));
-        } else if (names_check_type(names, &row->owner, set->type, &info) != ERR_OK) {
+        } else if (names_check_type(names, &row->owner, row->set.sets[i].type, &info) != ERR_OK) {
             snprintf(note, sizeof note, "never answered: %s", info.text);
         }
-        list_set(l, row->name, set, "stored", note[0] != '\0' ? note : NULL);
+        show(l, &row->owner, &row->set.sets[i], true, note);
     }
 }
 
-/* OWNER NULL: all. */
-static void list_all(struct listing *l, const struct rows *rows, const struct wire_name *owner)
+/* The domain itself first, then by name, what is fixed before what is stored. */
+static int by_owner(const void *a, const void *b)
+{
+    const struct shown *x = *(struct shown *const *)a;
+    const struct shown *y = *(struct shown *const *)b;
+    bool x_apex = strcmp(x->name, "@") == 0;
+    bool y_apex = strcmp(y->name, "@") == 0;
+    if (x_apex != y_apex) {
+        return x_apex ? -1 : 1;
+    }
+    int order = strcmp(x->name, y->name);
+    if (order == 0) {
+        order = (int)x->stored - (int)y->stored;
+    }
+    return order != 0 ? order : (int)x->set->type - (int)y->set->type;
+}
+
+static void collect(struct listing *l, const struct rows *rows)
 {
     const struct config *c = &l->cli->config;
-    if (owner == NULL || wire_name_equal(owner, cli_apex(l->cli))) {
-        list_config(l, cli_apex(l->cli), &c->dns.root);
-    }
+    show_config(l, cli_apex(l->cli), &c->dns.root);
     for (size_t i = 0; i < c->dns.static_entries.count; i++) {
-        const struct config_entry *entry = &c->dns.static_entries.items[i];
-        if (owner == NULL || wire_name_equal(owner, &entry->owner)) {
-            list_config(l, &entry->owner, &entry->records);
-        }
+        show_config(l, &c->dns.static_entries.items[i].owner,
+                    &c->dns.static_entries.items[i].records);
     }
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];
-        if (row->usable && (owner == NULL || wire_name_equal(owner, &row->owner))) {
-            list_row(l, row);
+        if (row->usable && (l->only == NULL || wire_name_equal(l->only, &row->owner))) {
+            show_row(l, row);
         }
     }
+    if (l->count > 1) {
+        qsort(l->items, l->count, sizeof(struct shown *), by_owner);
+    }
+}
+
+static uint32_t ttl_of(const struct listing *l, const struct record_rrset *set)
+{
+    return set->ttl_default ? l->cli->config.dns.default_ttl_s : set->ttl;
+}
+
+static void print_text(const struct listing *l)
+{
+    struct columns columns;
+    char type[WIRE_TYPE_TEXT_MAX];
+    char ttl[16];
+    columns_init(&columns, 5, (const char *[]){"NAME", "TYPE", "TTL", "VALUE", ""});
+    for (size_t i = 0; i < l->count; i++) {
+        const struct shown *s = l->items[i];
+        wire_type_to_text(s->set->type, type);
+        snprintf(ttl, sizeof ttl, "%" PRIu32, ttl_of(l, s->set));
+        for (size_t v = 0; v < s->set->count; v++) {
+            char *value = records_value_text(s->set->type, &s->set->data[v]);
+            columns_add(&columns, (const char *[]){s->name, type, ttl, value, s->note});
+            free(value);
+        }
+    }
+    columns_print(&columns, stdout);
+    columns_free(&columns);
+}
+
+static void print_json(const struct listing *l)
+{
+    json_t *list = json_array();
+    char type[WIRE_TYPE_TEXT_MAX];
+    for (size_t i = 0; i < l->count; i++) {
+        const struct shown *s = l->items[i];
+        json_t *values = json_array();
+        for (size_t v = 0; v < s->set->count; v++) {
+            char *value = records_value_text(s->set->type, &s->set->data[v]);
+            json_array_append_new(values, cli_text(value));
+            free(value);
+        }
+        wire_type_to_text(s->set->type, type);
+        json_t *o = json_pack("{s:o, s:s, s:I, s:o, s:s}", "name", cli_text(s->name), "type", type,
+                              "ttl", (json_int_t)ttl_of(l, s->set), "values", values, "source",
+                              s->stored ? "stored" : "configuration");
+        if (s->stored && s->note[0] != '\0') {
+            json_object_set_new(o, "shadowed", cli_text(s->note));
+        }
+        json_array_append_new(list, o);
+    }
+    cli_print_json_own(json_pack("{s:o}", "records", list));
 }
 
 int records_list(struct cli *cli)
@@ -132,30 +190,29 @@ int records_list(struct cli *cli)
     struct wire_name owner;
     struct rows rows;
     int code = cli_need_domain(cli);
-    if (code == CLI_OK && cli->count == 1 &&
-        wire_name_owner(cli->words[0], cli_apex(cli), &owner, &info) != ERR_OK) {
-        code = cli_fail(cli, "%s", info.text);
+    if (code == CLI_OK && cli->count == 1) {
+        if (wire_name_owner(cli->words[0], cli_apex(cli), &owner, &info) != ERR_OK) {
+            return cli_fail(cli, "%s", info.text);
+        }
+        l.only = &owner;
     }
     if (code != CLI_OK || (code = cli_open(cli, DB_READ)) != CLI_OK ||
         (code = rows_read(cli, &rows)) != CLI_OK) {
         return code;
     }
-    if (cli_json(cli)) {
-        l.list = json_array();
-    } else {
-        columns_init(&l.columns, 5, (const char *[]){"NAME", "TYPE", "TTL", "VALUE", ""});
-    }
-    list_all(&l, &rows, cli->count == 1 ? &owner : NULL);
-    rows_free(&rows);
-    if (cli->count == 1 && l.count == 0) {
+    collect(&l, &rows);
+    if (l.only != NULL && l.count == 0) {
         code = cli_nothing(cli, "nothing is stored at %s", cli->words[0]);
-        json_decref(l.list);
-    } else if (l.list != NULL) {
-        cli_print_json_own(json_pack("{s:o}", "records", l.list));
+    } else if (cli_json(cli)) {
+        print_json(&l);
     } else {
-        columns_print(&l.columns, stdout);
+        print_text(&l);
     }
-    columns_free(&l.columns);
+    for (size_t i = 0; i < l.count; i++) {
+        free(l.items[i]);
+    }
+    free(l.items);
+    rows_free(&rows);
     return code;
 }
 
@@ -199,9 +256,7 @@ static enum err attempt(struct edit *edit, edit_fn *change, struct err_info *inf
         }
     }
     free(value);
-    free(row.name);
-    free(row.json);
-    record_set_free(&row.set);
+    row_fini(&row);
     return e;
 }
 

@@ -9,7 +9,7 @@ static void append_row(const struct cli *cli, const struct row *row, struct str 
 {
     char *canonical = record_to_json(&row->set, cli_apex(cli));
     json_t *object = json_loads(canonical, 0, NULL);
-    json_t *name = cli_text(row->name);
+    json_t *name = cli_text(row->key);
     char *quoted = json_dumps(name, JSON_ENCODE_ANY);
     const char *key;
     json_t *value;
@@ -29,7 +29,7 @@ static void append_row(const struct cli *cli, const struct row *row, struct str 
 static json_t *row_json(const struct cli *cli, const struct row *row)
 {
     char *canonical = record_to_json(&row->set, cli_apex(cli));
-    json_t *o = json_pack("{s:o, s:o}", "subdomain", cli_text(row->name), "records",
+    json_t *o = json_pack("{s:o, s:o}", "subdomain", cli_text(row->key), "records",
                           json_loads(canonical, 0, NULL));
     free(canonical);
     return o;

@@ -93,7 +93,7 @@ static const char *const words[] = {[PLAN_ADD] = "added",
 
 static const char *step_name(const struct plan_step *s)
 {
-    return s->wish != NULL ? s->wish->name : s->row->name;
+    return s->wish != NULL ? s->wish->name : s->row->key;
 }
 
 static void tell_text(const struct plan *plan, bool each)

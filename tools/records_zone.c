@@ -315,7 +315,7 @@ static void put_rest(struct exporter *ex, const struct rows *rows)
     }
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];
-        if (!row->usable || strcmp(row->name, "@") == 0) {
+        if (!row->usable || strcmp(row->key, "@") == 0) {
             continue;
         }
         if (names_shadow(cli_names(ex->cli), NAMES_RECORD, &row->owner, &none) != NAMES_NONE) {

@@ -34,6 +34,13 @@ void row_parse(const struct cli *cli, struct row *row)
                              on_problem, &telling);
     }
     row->usable = e == ERR_OK;
+    row->key = mem_xstrdup(row->name);
+    if (row->usable) {
+        char key[WIRE_NAME_TEXT_MAX];
+        row_name(cli, &row->owner, key);
+        free(row->key);
+        row->key = mem_xstrdup(key);
+    }
     if (e != ERR_OK) {
         row->problems++;
         cli_warn(cli, "stored %s%s cannot be served: %s", PREFIX, row->name,
@@ -56,6 +63,14 @@ static bool on_row(void *ctx, const struct store_row *stored)
     return true;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const struct row *x = a;
+    const struct row *y = b;
+    int order = strcmp(x->key, y->key);
+    return order != 0 ? order : strcmp(x->name, y->name);
+}
+
 int rows_read(struct cli *cli, struct rows *out)
 {
     struct err_info info = {.text = ""};
@@ -67,27 +82,36 @@ int rows_read(struct cli *cli, struct rows *out)
     for (size_t i = 0; i < out->count; i++) {
         row_parse(cli, &out->items[i]);
     }
+    if (out->count > 1) {
+        qsort(out->items, out->count, sizeof *out->items, by_key);
+    }
     return CLI_OK;
+}
+
+void row_fini(struct row *row)
+{
+    free(row->name);
+    free(row->key);
+    free(row->json);
+    record_set_free(&row->set);
 }
 
 void rows_free(struct rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        free(rows->items[i].name);
-        free(rows->items[i].json);
-        record_set_free(&rows->items[i].set);
+        row_fini(&rows->items[i]);
     }
     free(rows->items);
     *rows = (struct rows){.count = 0};
 }
 
-struct row *rows_find(const struct rows *rows, const char *name)
+struct row *rows_find(const struct rows *rows, const char *key)
 {
     size_t low = 0;
     size_t high = rows->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(rows->items[middle].name, name);
+        int order = strcmp(rows->items[middle].key, key);
         if (order == 0) {
             return &rows->items[middle];
         }

@@ -36,9 +36,9 @@ enum names_kind {
 /* What the configuration says; all borrowed for the call of names_new(). */
 struct names_config {
     const struct wire_name *apex; /* the domain; the root if there is none */
-    char *const *services;        /* labels or names below the apex; any case */
+    const char *const *services;  /* labels or names below the apex; any case */
     size_t service_count;
-    char *const *servers; /* the same for dns.nameservers */
+    const char *const *servers; /* the same for dns.nameservers */
     size_t server_count;
     bool servers_numbered; /* dns1, dns2, ... are made from the cores: all of them are kept free */
     const struct wire_name *statics; /* absolute */
