@@ -42,6 +42,8 @@
     "CREATE TRIGGER dnsd_feed_" name " AFTER " when " WHEN " cond                                  \
     " BEGIN INSERT INTO change(key) VALUES(" key "); END"
 
+#define CHALLENGE_OF(row) "'" KEY_CHALLENGE "' || " row ".name"
+
 static const char *const first_version[] = {
     "CREATE TABLE IF NOT EXISTS keyValue (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE INDEX dnsd_user_core ON keyValue(value) WHERE " IS_USER("key"),
@@ -55,19 +57,20 @@ static const char *const first_version[] = {
     "DELETE FROM change",
     FEED("insert", "INSERT ON keyValue", IS_FED("NEW.key"), "NEW.key"),
     FEED("delete", "DELETE ON keyValue", IS_FED("OLD.key"), "OLD.key"),
-    FEED("update", "UPDATE ON keyValue",
-         IS_FED("NEW.key") " AND (OLD.key IS NOT NEW.key OR OLD.value IS NOT NEW.value)",
-         "NEW.key"),
-    FEED("rename", "UPDATE ON keyValue", IS_FED("OLD.key") " AND OLD.key IS NOT NEW.key",
-         "OLD.key"),
-    FEED("challenge_insert", "INSERT ON challenge", "1", "'" KEY_CHALLENGE "' || NEW.name"),
-    FEED("challenge_delete", "DELETE ON challenge", "1", "'" KEY_CHALLENGE "' || OLD.name"),
-    FEED("challenge_update", "UPDATE ON challenge",
-         "OLD.name <> NEW.name OR OLD.value <> NEW.value OR OLD.order_id <> NEW.order_id"
-         " OR OLD.expires_ms <> NEW.expires_ms",
-         "'" KEY_CHALLENGE "' || NEW.name"),
-    FEED("challenge_rename", "UPDATE ON challenge", "OLD.name <> NEW.name",
-         "'" KEY_CHALLENGE "' || OLD.name"),
+    /* A key that becomes another one is two changes. */
+    "CREATE TRIGGER dnsd_feed_update AFTER UPDATE ON keyValue"
+    " WHEN OLD.key IS NOT NEW.key OR OLD.value IS NOT NEW.value BEGIN"
+    " INSERT INTO change(key) SELECT OLD.key WHERE " IS_FED(
+        "OLD.key") " AND OLD.key IS NOT NEW.key;"
+                   " INSERT INTO change(key) SELECT NEW.key WHERE " IS_FED("NEW.key") "; END",
+    FEED("challenge_insert", "INSERT ON challenge", "1", CHALLENGE_OF("NEW")),
+    FEED("challenge_delete", "DELETE ON challenge", "1", CHALLENGE_OF("OLD")),
+    "CREATE TRIGGER dnsd_feed_challenge_update AFTER UPDATE ON challenge"
+    " WHEN OLD.name <> NEW.name OR OLD.value <> NEW.value OR OLD.order_id <> NEW.order_id"
+    " OR OLD.expires_ms <> NEW.expires_ms BEGIN"
+    " INSERT INTO change(key) SELECT " CHALLENGE_OF(
+        "OLD") " WHERE OLD.name <> NEW.name;"
+               " INSERT INTO change(key) VALUES(" CHALLENGE_OF("NEW") "); END",
     "CREATE TRIGGER dnsd_feed_prune AFTER INSERT ON change"
     " WHEN NEW.rev % " TEXT_OF(PRUNE_STEP) " = 0 BEGIN"
                                            " DELETE FROM change WHERE rev <= NEW.rev - " TEXT_OF(

@@ -1,16 +1,26 @@
 #include "conn_sqlite.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "conn_priv.h"
 #include "error_sqlite.h"
+
+/* SQLite keeps what the system said only on some of its paths; on the others (a commit) errno still
+ * has it, since run() cleared it before. */
+static int why_errno(const struct conn *c)
+{
+    int now = errno;
+    int kept = c->db != NULL ? sqlite3_system_errno(c->db) : 0;
+    return kept != 0 ? kept : now;
+}
 
 enum err conn_error(struct conn *c, int rc, struct err_info *info)
 {
     struct error_place at = {
         .path = c->path,
         .busy_ms = c->busy_ms,
-        .system_errno = c->db != NULL ? sqlite3_system_errno(c->db) : 0,
+        .system_errno = why_errno(c),
         .message = c->db != NULL ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc),
     };
     return error_from(rc, &at, info);
@@ -62,6 +72,7 @@ static enum err run(struct conn *c, sqlite3_stmt *stmt, const struct backend_val
                     size_t count, uint64_t *changed, struct err_info *info)
 {
     int rc = bind(stmt, values, count);
+    errno = 0;
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(stmt);
     }

@@ -1,0 +1,29 @@
+/* Shared by the files of the suite. */
+#ifndef TESTS_SUPPORT_STORE_SUITE_PRIV_H
+#define TESTS_SUPPORT_STORE_SUITE_PRIV_H
+
+#include "store_suite.h"
+#include "store_sync.h"
+
+struct suite {
+    const struct store_suite_engine *engine;
+    void *place;    /* owned */
+    uv_loop_t loop; /* of both stores */
+    struct sync a;  /* open when a test begins */
+    struct sync b;  /* a second store on the same database; a test opens it if it wants one */
+};
+
+struct suite_test {
+    const char *name;
+    void (*run)(struct suite *t);
+};
+
+/* Each ends with a test whose name is NULL. */
+extern const struct suite_test suite_rows[];
+extern const struct suite_test suite_feed[];
+extern const struct suite_test suite_many[];
+
+void suite_execute(struct suite *t, const char *sql);
+void suite_open_b(struct suite *t);
+
+#endif

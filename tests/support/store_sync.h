@@ -1,0 +1,72 @@
+/* The store's operations for tests: start one, run the loop until it has ended, give its error.
+ * What it brought is kept as text in `out`, one item after the other with a space between, so that
+ * a test says what it expects in one string. A test that waits longer than SYNC_WAIT_MS fails.
+ */
+#ifndef TESTS_SUPPORT_STORE_SYNC_H
+#define TESTS_SUPPORT_STORE_SYNC_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "lib/str.h"
+#include "store/store.h"
+
+#define SYNC_WAIT_MS 60000
+
+struct sync {
+    uv_loop_t *loop;     /* borrowed */
+    struct store *store; /* owned by the test */
+    bool done;
+    struct err_info info; /* of the last operation */
+    struct str out;       /* owned: what the last operation brought */
+    struct store_state state;
+    struct store_tally tally;
+    uint64_t revision; /* of the last page of the feed */
+    bool more, pruned;
+    unsigned changes; /* how often on_change was called */
+};
+
+/* Opens Y->store; on an error it stays NULL. Y is zeroed, or was closed. */
+enum err sync_open(struct sync *y, uv_loop_t *loop, const struct store_options *options);
+void sync_close(struct sync *y); /* also what never was open */
+
+/* Runs the loop until *FLAG; fails the test after SYNC_WAIT_MS. */
+void sync_wait(uv_loop_t *loop, const bool *flag);
+/* Until *COUNT is at least N. */
+void sync_wait_count(uv_loop_t *loop, const unsigned *count, unsigned n);
+
+enum err sync_state(struct sync *y);
+/* out: "key=value key=value key-" (gone). */
+enum err sync_feed(struct sync *y, uint64_t after, size_t max);
+/* out: "key=value key=value"; at most MAX rows, then it ends the scan. */
+enum err sync_scan(struct sync *y, const char *prefix, size_t max);
+void sync_watch(struct sync *y);
+
+enum err sync_record_get(struct sync *y, const char *name);
+/* One change: a name, what it is and what it shall be. */
+enum err sync_record(struct sync *y, const char *name, const char *expect, const char *value);
+enum err sync_records(struct sync *y, const struct store_record_change *changes, size_t count);
+
+enum err sync_user_get(struct sync *y, const char *name); /* out: the core */
+enum err sync_user_put(struct sync *y, const char *name, const char *core, enum store_put how);
+enum err sync_user_delete(struct sync *y, const char *name);
+enum err sync_load(struct sync *y, const struct store_user *users, size_t count);
+
+/* out: "id(url,ip,ipv6,cname,hosting,available):users", '-' for what is absent. */
+enum err sync_cores(struct sync *y);
+enum err sync_core_put(struct sync *y, const struct store_core *core, enum store_put how);
+enum err sync_core_delete(struct sync *y, const char *id, bool force);
+
+/* out: "name=value(order,expires)". */
+enum err sync_challenges(struct sync *y, const char *name);
+enum err sync_challenge_put(struct sync *y, const char *name, const char *value, const char *order,
+                            int64_t expires_ms);
+enum err sync_challenge_delete(struct sync *y, const char *name, const char *value);
+enum err sync_challenges_purge(struct sync *y, int64_t now_ms);
+
+#define assert_err(expected, call) assert_string_equal(err_text(expected), err_text(call))
+
+#endif
