@@ -137,7 +137,7 @@ static void txt(void **state)
         {"TXT", "\"\" \"\"", BYTES("\0\0"), NULL},
         {"TXT", "\"a\\\"b\\\\c\"", BYTES("\5a\"b\\c"), NULL},
         {"TXT", "a\\\"b", BYTES("\3a\"b"), "\"a\\\"b\""},
-        {"TXT", "\"\\000\\127\\200\\255\"", BYTES("\4\0\177\200\377"), NULL},
+        {"TXT", "\"\\000\\127\\200\\255\"", BYTES("\4\0\177\310\377"), NULL},
         {"TXT", "gr\xc3\xbc\xc3\x9f", BYTES("\6gr\xc3\xbc\xc3\x9f"), "\"gr\\195\\188\\195\\159\""},
         {"TXT", "\"a;b\" \"(c)\"", BYTES("\3a;b\3(c)"), NULL},
         {"TXT", "\\# 3 026162", BYTES("\2ab"), "\"ab\""},
