@@ -145,9 +145,8 @@ def test_formerr(dnsd, wire):
 @pytest.mark.parametrize("opcode", [1, 2, 3, 6, 7, 14, 15])
 def test_unknown_opcode(dnsd, opcode):
     for transport, got in both(dnsd, header(flags=opcode << 11 | RD) + Q):
-        reply = Reply(got)
-        assert (reply.rcode, reply.opcode) == ("NOTIMP", opcode), transport
-        assert reply.flags == "QR RD" and (reply.an, reply.ns, reply.ar) == (0, 0, 0), transport
+        assert struct.unpack_from("!H", got, 2)[0] == QR | opcode << 11 | RD | 4, transport
+        assert got[6:12] == bytes(6), transport
 
 
 @pytest.mark.parametrize("opcode", [4, 5], ids=["NOTIFY", "UPDATE"])
