@@ -72,7 +72,7 @@ size_t answer_query(struct answerer *a, enum answer_transport transport, const u
     begin(&j, in);
     switch (verdict) {
     case WIRE_OTHER_OPCODE:
-        /* RFC 8906 §3.1.4; NOTIFY and UPDATE are known, and nobody may send them to us. */
+        /* RFC 8906 §3.1.3; NOTIFY and UPDATE are known, and nobody may send them to us. */
         j.rcode = j.q.opcode == WIRE_OPCODE_NOTIFY || j.q.opcode == WIRE_OPCODE_UPDATE
                       ? RCODE_REFUSED
                       : RCODE_NOTIMP;

@@ -158,7 +158,7 @@ void solve(struct job *j)
             m.kind = ZONE_HIT;
         }
         if (m.kind == ZONE_DELEGATED) {
-            j->aa = n > 0; /* RFC 1034 §6.2.7: of the first name in the answer */
+            j->aa = n > 0; /* RFC 1035 §4.1.1: that of the first name */
             refer(j, &s, &m);
             return;
         }

@@ -85,7 +85,7 @@ static size_t nsid_len(const struct job *j)
 
 static bool keepalive(const struct job *j)
 {
-    return j->q.edns.keepalive && j->transport == ANSWER_TCP; /* RFC 7828 §3.2.1: not over UDP */
+    return j->q.edns.keepalive && j->transport == ANSWER_TCP; /* RFC 7828 §3.3.1: not over UDP */
 }
 
 size_t write_opt_len(const struct job *j)

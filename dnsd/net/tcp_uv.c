@@ -112,7 +112,9 @@ static void conn_close(struct tcp_conn *c)
         at = &(*at)->same_next;
     }
     *at = c->same_next;
-    w->conns--;
+    if (--w->conns == 0) {
+        uv_timer_stop(&w->timer);
+    }
     net_add(&w->counters.tcp_open, -1);
     uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
 }
@@ -343,6 +345,27 @@ static void make_room(struct net_worker *w, uint64_t client)
     }
 }
 
+static uint64_t patience(const struct tcp_conn *c)
+{
+    const struct net_limits *l = c->w->limits;
+    return c->unsent != NULL ? l->tcp_write_ms : c->in_len > 0 ? l->tcp_frame_ms : l->tcp_idle_ms;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct net_worker *w = timer->data;
+    uint64_t now = uv_now(w->loop);
+    for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
+        next = c->next;
+        if (now - c->since_ms >= patience(c)) {
+            if (!is_settled(c)) {
+                net_add(&w->counters.tcp_timed_out, 1);
+            }
+            conn_close(c);
+        }
+    }
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct tcp_listener *l = server->data;
@@ -367,36 +390,13 @@ static void on_connection(uv_stream_t *server, int status)
     *bucket_of(w, c->client) = c;
     list_add(w, c);
     c->since_ms = uv_now(w->loop);
-    w->conns++;
+    if (w->conns++ == 0) {
+        uv_timer_start(&w->timer, on_tick, TICK_MS, TICK_MS);
+    }
     net_add(&w->counters.tcp_accepted, 1);
     net_add(&w->counters.tcp_open, 1);
     uv_tcp_nodelay(&c->tcp, 1);
     read_start(c);
-}
-
-static uint64_t patience(const struct tcp_conn *c)
-{
-    const struct net_limits *l = c->w->limits;
-    return c->unsent != NULL ? l->tcp_write_ms : c->in_len > 0 ? l->tcp_frame_ms : l->tcp_idle_ms;
-}
-
-void tcp_tick(struct net_worker *w)
-{
-    uint64_t now = uv_now(w->loop);
-    for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
-        next = c->next;
-        if (now - c->since_ms >= patience(c)) {
-            if (!is_settled(c)) {
-                net_add(&w->counters.tcp_timed_out, 1);
-            }
-            conn_close(c);
-        }
-    }
-}
-
-static void on_tick(uv_timer_t *timer)
-{
-    tcp_tick(timer->data);
 }
 
 enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out)
@@ -412,9 +412,6 @@ enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out)
     if (uv_tcp_open(&l->tcp, fd) != 0 ||
         uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection) != 0) {
         return ERR_IO;
-    }
-    if (!uv_is_active((uv_handle_t *)&w->timer)) {
-        uv_timer_start(&w->timer, on_tick, TICK_MS, TICK_MS);
     }
     return ERR_OK;
 }

@@ -60,6 +60,5 @@ enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out);
 void tcp_close(struct tcp_listener *l);
 /* Closes connections that owe nothing, the others as soon as they have paid. */
 void tcp_drain(struct net_worker *w);
-void tcp_tick(struct net_worker *w);
 
 #endif
