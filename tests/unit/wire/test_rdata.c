@@ -264,6 +264,7 @@ static void bad_text(void **state)
         {"OPENPGPKEY", "A===", "not base64"},
         {"OPENPGPKEY", "AA=A", "not base64"},
         {"OPENPGPKEY", "AB==", "not base64"},
+        {"OPENPGPKEY", "AAB=", "not base64"},
         {"OPENPGPKEY", "AAE*", "not base64"},
         {"EUI48", "00-00-5e-00-53", "cannot be read"},
         {"EUI48", "00-00-5e-00-53-2a-11-22-33", "cannot be read"},

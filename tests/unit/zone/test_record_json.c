@@ -71,6 +71,7 @@ static void reading(void **state)
         {"{\"cname\":\"localhost.\"}", "CNAME (300) localhost.\n", NULL},
         {"{\"cname\":\".\"}", "CNAME (300) .\n", NULL},
         {"{\"cname\":\"192.0.2.1.\"}", "CNAME (300) 192.0.2.1.\n", NULL},
+        {"{\"cname\":\"::ffff:192.0.2.1.\"}", "CNAME (300) ::ffff:192.0.2.1.\n", NULL},
         {"{\"cname\":[\"a.b\",\"c.d\"]}", "CNAME (300) a.b.\nCNAME (300) c.d.\n", NULL},
         {"{\"txt\":[\"v=spf1 \\\"x\\\" \\\\000\",\"\"]}",
          "TXT (300) \"v=spf1 \\\"x\\\" \\\\000\"\nTXT (300) \"\"\n", NULL},
