@@ -311,6 +311,7 @@ void cfg_remark_add(struct cfg *c, bool is_note, unsigned file, unsigned line, c
     c->remark_count++;
 }
 
+PRINTF_LIKE(4, 0)
 static void remark_node(struct cfg *c, bool is_note, const struct cfg_node *node, const char *fmt,
                         va_list ap)
 {
@@ -323,6 +324,7 @@ static void remark_node(struct cfg *c, bool is_note, const struct cfg_node *node
     str_free(&path);
 }
 
+PRINTF_LIKE(4, 0)
 static void remark_at(struct cfg *c, bool is_note, const char *path, const char *fmt, va_list ap)
 {
     const struct cfg_node *deepest = NULL;

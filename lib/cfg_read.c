@@ -267,6 +267,10 @@ static void unknown_in_ours(struct cfg *c, const struct cfg_node *node,
 {
     const char *words[KEYS_MAX + 1] = {NULL};
     size_t n = 0;
+    if (cfg_problem_count(c) >= CFG_PROBLEMS_MAX) { /* only counted, so not worth a search */
+        cfg_problem(c, node, "unknown key");
+        return;
+    }
     for (const struct cfg_key *k = section->keys; k->type != CFG_END && n < KEYS_MAX; k++) {
         if (k->type != CFG_IGNORED && k->type != CFG_REFUSED) {
             words[n++] = k->name;

@@ -107,7 +107,9 @@ static const struct cfg_node *node_at(const struct cfg_node *map, const char *wh
 static void on_problem(void *ctx, const char *where, const char *why)
 {
     struct teller *t = ctx;
-    cfg_problem(t->c, node_at(t->node, where), "%s", why);
+    /* Finding the place takes longer the further down it is; past the limit nobody sees it. */
+    bool seen = cfg_problem_count(t->c) < CFG_PROBLEMS_MAX;
+    cfg_problem(t->c, seen ? node_at(t->node, where) : t->node, "%s", why);
     t->told = true;
 }
 
