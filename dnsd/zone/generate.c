@@ -199,7 +199,7 @@ void generate_core(struct zone *z, uint32_t index)
     if (z->cores[index] != NULL) {
         zone_drop_node(z, z->cores[index], true);
     }
-    layer_render(z, &set, false, &sets, &count);
+    layer_render(z, NULL, 0, &set, false, &sets, &count);
     z->cores[index] = zone_node_make(ZONE_CORE, NULL, 0, sets, count, NULL);
     free(sets);
     if (zone_label_key(c->id, key, &len)) {
@@ -258,7 +258,7 @@ static void generate_apex(struct zone *z, const struct record_set *serving)
     }
     struct zone_rrset **sets;
     size_t count;
-    layer_render(z, &all, true, &sets, &count);
+    layer_render(z, NULL, 0, &all, true, &sets, &count);
     if (z->apex_node != NULL) {
         zone_drop_node(z, z->apex_node, true);
     }

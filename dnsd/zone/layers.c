@@ -273,13 +273,36 @@ void layer_refresh(struct zone *z, const uint8_t *key, size_t len)
     replace(z, key, len, ZONE_PROOFS, NULL, false);
 }
 
-void layer_render(const struct zone *z, const struct record_set *records, bool rotate,
-                  struct zone_rrset ***sets, size_t *count)
+static bool is_challenge(const uint8_t *key, size_t len)
+{
+    static const uint8_t label[] = "\17_acme-challenge";
+    for (size_t at = 0; at < len; at += (size_t)key[at] + 1) {
+        if (key[at] == label[0] && memcmp(key + at, label, sizeof label - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A CA must not meet the value of an earlier order, so nobody's default is right for a challenge
+ * that was stored as an ordinary record. */
+static uint32_t ttl_of(const struct zone *z, const uint8_t *key, size_t len,
+                       const struct record_rrset *s)
+{
+    if (!s->ttl_default) {
+        return s->ttl;
+    }
+    return s->type == TYPE_TXT && is_challenge(key, len) ? ZONE_PROOF_TTL_S : z->default_ttl_s;
+}
+
+void layer_render(const struct zone *z, const uint8_t *key, size_t len,
+                  const struct record_set *records, bool rotate, struct zone_rrset ***sets,
+                  size_t *count)
 {
     struct zone_rrset **list = mem_xalloc((records->count + 1) * sizeof *list);
     for (size_t i = 0; i < records->count; i++) {
         const struct record_rrset *s = &records->sets[i];
-        list[i] = zone_rrset_make(s, s->ttl_default ? z->default_ttl_s : s->ttl, &z->apex, rotate);
+        list[i] = zone_rrset_make(s, ttl_of(z, key, len, s), &z->apex, rotate);
     }
     *sets = list;
     *count = records->count;
@@ -290,7 +313,7 @@ void layer_put_records(struct zone *z, const uint8_t *key, size_t len, enum zone
 {
     struct zone_rrset **sets;
     size_t count;
-    layer_render(z, records, rotate, &sets, &count);
+    layer_render(z, key, len, records, rotate, &sets, &count);
     layer_put(z, key, len, source, sets, count);
     free(sets);
 }

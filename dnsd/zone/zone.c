@@ -429,7 +429,7 @@ static enum err put_apex_records(struct zone *z, const struct record_set *record
     record_set_free(&z->apex_records);
     z->apex_records = copy;
     if (copy.count > 0) {
-        layer_render(z, &copy, true, &sets, &count);
+        layer_render(z, NULL, 0, &copy, true, &sets, &count);
         z->apex_stored = zone_node_make(ZONE_STORED, NULL, 0, sets, count, NULL);
         free(sets);
     }

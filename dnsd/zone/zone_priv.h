@@ -80,9 +80,10 @@ void layer_put_records(struct zone *z, const uint8_t *key, size_t len, enum zone
 void layer_reserve(struct zone *z, const uint8_t *key, size_t len);
 /* Lays the name's proofs over it anew. */
 void layer_refresh(struct zone *z, const uint8_t *key, size_t len);
-/* Renders RECORDS; *sets is the caller's (an array of malloc'ed sets). */
-void layer_render(const struct zone *z, const struct record_set *records, bool rotate,
-                  struct zone_rrset ***sets, size_t *count);
+/* Renders the RECORDS of a name; *sets is the caller's (an array of malloc'ed sets). */
+void layer_render(const struct zone *z, const uint8_t *key, size_t len,
+                  const struct record_set *records, bool rotate, struct zone_rrset ***sets,
+                  size_t *count);
 void node_free(struct zone_node *n);
 
 /* generate.c: everything that follows from the cores. */
