@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define ERR_LIST(X)                                                                                \
@@ -47,7 +47,7 @@ const char *err_text(enum err e);
 /* The only test a retry may be based on: busy, timeout, unavailable. */
 bool err_is_transient(enum err e);
 
-/* Writes the detail (if INFO is not NULL) and returns E, so that `return err_set(...)` reads well. */
+/* Writes the detail (if INFO is not NULL) and returns E: `return err_set(...)` reads well. */
 enum err err_set(struct err_info *info, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts a prefix in front of what a deeper layer wrote; writes err_text(E) if it wrote nothing. */

@@ -1,8 +1,8 @@
 /* Messages to a loop from any thread, and blocking work off a loop.
  *
- * struct loop_box is the letter box of one loop. loop_box_send() may be called from any thread while
- * the box is open; each message runs once, on the loop's thread, in the order sent. The message's
- * memory belongs to the sender's protocol: its run() is the last the box knows of it.
+ * struct loop_box is the letter box of one loop. loop_box_send() may be called from any thread
+ * while the box is open; each message runs once, on the loop's thread, in the order sent. The
+ * message's memory belongs to the sender's protocol: its run() is the last the box knows of it.
  *
  * struct loop_work runs work() on libuv's pool and then done() on the loop. The struct must live
  * until done() is called; done() may free it. It is never called inside loop_offload().
@@ -16,8 +16,8 @@
 #include "err.h"
 
 struct loop_msg {
-    struct loop_msg *next;              /* the box's */
-    void (*run)(struct loop_msg *msg);  /* on the loop's thread; may free the message */
+    struct loop_msg *next;             /* the box's */
+    void (*run)(struct loop_msg *msg); /* on the loop's thread; may free the message */
 };
 
 struct loop_box {

@@ -9,7 +9,7 @@
 
 #define MALLOC_LIKE __attribute__((malloc, returns_nonnull, warn_unused_result))
 
-void *mem_xalloc(size_t n) MALLOC_LIKE;                  /* zeroed */
+void *mem_xalloc(size_t n) MALLOC_LIKE; /* zeroed */
 void *mem_xrealloc(void *p, size_t n) __attribute__((returns_nonnull, warn_unused_result));
 char *mem_xstrdup(const char *s) MALLOC_LIKE;
 void *mem_xmemdup(const void *p, size_t n) MALLOC_LIKE;

@@ -6,8 +6,8 @@
  * Placeholders (a value with REPLACE ME, or ${VAR}) count as unset.
  *
  * Used by the daemon and by the tools, which hand structs down; no module reads a file to learn how
- * to behave. Blocks (reads files): boot, tools, and the reload's offloaded part. Strings and lists are
- * owned by the struct; config_free() accepts a zeroed one. Secrets are never printed or logged.
+ * to behave. Blocks (reads files): boot, tools, and the reload's offloaded part. Strings and lists
+ * are owned by the struct; config_free() accepts a zeroed one. Secrets are never printed or logged.
  */
 #ifndef DNSD_APP_CONFIG_H
 #define DNSD_APP_CONFIG_H
@@ -39,7 +39,7 @@ struct config_entry {
     struct record_set records;
 };
 struct config_entries {
-    struct config_entry *items; /* owned; sorted by owner, no duplicates */
+    struct config_entry *items; /* owned; sorted by the owner's bytes, no duplicates */
     size_t count;
 };
 /* dns.records.root.soa; unset members NULL / -1 */
@@ -51,9 +51,9 @@ struct config_soa {
 enum config_wildcard { CONFIG_WILDCARD_USERS, CONFIG_WILDCARD_CORES };
 
 struct config {
-    char *path;     /* owned: the file that was read */
+    char *path; /* owned: the file that was read */
     struct {
-        char *id;   /* default "single" */
+        char *id;                                /* default "single" */
         char *ip, *ipv6, *cname, *url, *hosting; /* NULL: unset. ip falls back to dns.publicIp */
         bool available, non_voter;
     } core;
@@ -62,17 +62,17 @@ struct config {
         char *domain_text;       /* NULL: unset; without a trailing dot, lower case */
         struct wire_name domain; /* valid if domain_text is set; folded */
         uint16_t port;
-        struct config_list ip;   /* a string or a list; default 0.0.0.0 */
-        struct config_list ip6;  /* default none */
+        struct config_list ip;  /* a string or a list; default 0.0.0.0 */
+        struct config_list ip6; /* default none */
         uint32_t default_ttl_s;
-        unsigned workers;        /* 0: as many as the machine has cores */
+        unsigned workers; /* 0: as many as the machine has cores */
         enum config_wildcard wildcard;
         struct config_list service_names;
         struct config_pairs nameservers; /* label -> core id; empty: one dnsN per core */
         struct config_entries static_entries;
-        struct record_set root;  /* dns.records.root without soa */
+        struct record_set root; /* dns.records.root without soa */
         struct config_soa soa;
-        bool chaos;              /* answer version.bind and id.server in class CH */
+        bool chaos; /* answer version.bind and id.server in class CH */
     } dns;
     struct {
         bool is_active;
@@ -82,7 +82,7 @@ struct config {
         bool enabled, staging, cert_renewer, cert_renewer_set;
         char *email, *directory_url, *ca_file, *profile, *eab_kid, *eab_hmac_key;
         char *preferred_chain, *tls_dir, *on_rotate_script, *caa, *at_rest_key_file;
-        struct config_list at_rest_keys; /* secret */
+        struct config_list at_rest_keys; /* secret; RFC 4648 §4 with padding, 32 bytes each */
         int64_t renew_before_days;       /* -1: unset */
     } lets_encrypt;
     struct {
@@ -114,7 +114,7 @@ struct config {
         enum log_level level;
         enum log_format format;
     } log;
-    char *user;  /* top-level `user`: account to become after binding; NULL: stay */
+    char *user; /* top-level `user`: account to become after binding; NULL: stay */
 };
 
 struct config_problems {
@@ -126,7 +126,8 @@ struct config_problems {
 /* Reads PATH (NULL: $DNSD_CONFIG, else /etc/dnsd/dnsd.yml) and its override. ERR_OK: *out is good,
  * the caller frees it. ERR_MALFORMED: problems->text says what and *out is zeroed; an unreadable
  * file is a problem too. The caller frees PROBLEMS with config_problems_free() in either case. */
-enum err config_load(const char *path, struct config *out, struct config_problems *problems) MUST_USE;
+enum err config_load(const char *path, struct config *out,
+                     struct config_problems *problems) MUST_USE;
 
 void config_free(struct config *c);
 void config_problems_free(struct config_problems *p);
