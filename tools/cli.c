@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,16 @@ void cli_warn(const struct cli *cli, const char *fmt, ...)
     va_start(ap, fmt);
     say(cli, "warning: ", fmt, ap);
     va_end(ap);
+}
+
+int cli_output_failed(const struct cli *cli, int reason)
+{
+    if (reason == EPIPE) { /* on the main thread the write itself would have ended us */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    clearerr(stdout);
+    return cli_fail(cli, "cannot write the output: %s", strerror(reason));
 }
 
 void cli_print_json_own(json_t *document)

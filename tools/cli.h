@@ -41,6 +41,10 @@ static inline bool cli_json(const struct cli *cli)
     return (cli->args.given & ARGS_JSON) != 0;
 }
 
+/* Standard output could not be written, for REASON (errno): CLI_FAILED, but a reader that went away
+ * ends the program as it ends any other: by SIGPIPE, silently. */
+int cli_output_failed(const struct cli *cli, int reason);
+
 /* One JSON document on stdout. Owns DOCUMENT. */
 void cli_print_json_own(json_t *document);
 /* TEXT as a JSON string; bytes that are not UTF-8 become '?'. NULL: null. */

@@ -228,8 +228,11 @@ int main(int argc, char **argv)
         return cli_nothing(&cli, "%s", info.text);
     }
     int code = dispatch(&cli);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        return cli_fail(&cli, "cannot write the output: %s", strerror(errno));
+    if (fflush(stdout) != 0) {
+        return cli_output_failed(&cli, errno);
+    }
+    if (ferror(stdout)) {
+        return cli_fail(&cli, "the output is not complete");
     }
     return code;
 }

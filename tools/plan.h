@@ -43,8 +43,8 @@ struct plan {
     size_t added, updated, unchanged, removed;
 };
 
-/* Both sorted by name (rows: by key); no wish twice. REPLACE: rows nobody wishes are removed, else they are left
- * out of the plan. */
+/* Both sorted by name (rows: by key); no wish twice. REPLACE: rows nobody wishes are removed, else
+ * they are left out of the plan. */
 void plan_make(const struct rows *rows, const struct wishes *wishes, bool replace,
                struct plan *out);
 void plan_free(struct plan *plan);

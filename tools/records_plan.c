@@ -137,7 +137,8 @@ static int apply(struct work *w, bool *raced)
     plan_changes_free(list, count);
     *raced = e == ERR_CONFLICT;
     if (e != ERR_OK && !*raced) {
-        return cli_fail(w->cli, "nothing was changed: %s", info.text);
+        return cli_fail(w->cli, "the store: %s",
+                        info.text); /* a write that fails changes nothing */
     }
     return CLI_OK;
 }

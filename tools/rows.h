@@ -7,9 +7,9 @@
 #include "dnsd/zone/record.h"
 
 struct row {
-    char *name;             /* owned: as in the store */
-    char *key;              /* owned: as we would call it (another program may have used capitals) */
-    char *json;             /* owned: as in the store */
+    char *name; /* owned: as in the store */
+    char *key;  /* owned: as we would call it (another program may have used capitals) */
+    char *json; /* owned: as in the store */
     struct wire_name owner; /* absolute, folded; valid if `usable` */
     bool usable;            /* the name is one that can be asked for, the value is an object */
     struct record_set set;  /* owned: what of it can be served */

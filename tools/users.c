@@ -1,4 +1,5 @@
 /* dnsctl users list, get, set, delete. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 struct listing {
     bool json;
     size_t count;
+    int failure; /* errno of the thread that could not write; 0: none */
 };
 
 /* On a thread of the store's, while the command waits. */
@@ -27,7 +29,8 @@ static bool on_user(void *ctx, const struct store_row *row)
         printf("%-30s %s\n", name, row->value);
     }
     l->count++;
-    return ferror(stdout) == 0;
+    l->failure = ferror(stdout) != 0 ? errno : 0;
+    return l->failure == 0;
 }
 
 int users_list(struct cli *cli)
@@ -44,7 +47,10 @@ int users_list(struct cli *cli)
         printf("%-30s %s\n", "NAME", "CORE");
     }
     enum err e = db_scan(cli->db, "user-core/", on_user, &listing, &info);
-    if (e != ERR_OK && e != ERR_CANCELED) { /* canceled: main() tells why stdout is closed */
+    if (listing.failure != 0) {
+        return cli_output_failed(cli, listing.failure);
+    }
+    if (e != ERR_OK) {
         return cli_fail(cli, "the store: %s", info.text);
     }
     if (listing.json) {

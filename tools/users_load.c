@@ -168,10 +168,11 @@ static int write_all(struct load *l, struct store_tally *total)
     progress_end(&bar);
     free(users);
     if (e != ERR_OK && done > 0) {
-        return cli_fail(l->cli, "%s (%zu of %zu users are in; load the file again for the rest)",
+        return cli_fail(l->cli,
+                        "the store: %s (%zu of %zu users are in; load the file again for the rest)",
                         info.text, done, l->set.count);
     }
-    return e == ERR_OK ? CLI_OK : cli_fail(l->cli, "nothing was changed: %s", info.text);
+    return e == ERR_OK ? CLI_OK : cli_fail(l->cli, "the store: %s", info.text);
 }
 
 static int load(struct load *l)

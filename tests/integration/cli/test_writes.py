@@ -4,6 +4,7 @@ a bar on a terminal."""
 import json
 import os
 import pty
+import pwd
 import re
 import resource
 import select
@@ -167,6 +168,18 @@ def test_loads_at_once_are_each_whole(store):
     codes = together(6, lambda i: store.tool("load", "-", input=text(i), expect=None).code)
     assert codes == [0] * 6
     assert len({value["a"][0] for value in records(store).values()}) == 1
+
+
+def test_a_store_made_by_root_belongs_to_the_daemon():
+    """Which will not be root any more when it opens it; anybody else's belongs to themselves."""
+    d = harness.Dnsd({"user": "nobody"})
+    d.tool("set", "x", "A", "192.0.2.1")
+    owner = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
+    files = [f for f in os.listdir(d.folder) if f != "dnsd.yml"]
+    assert files and {os.stat(os.path.join(d.folder, f)).st_uid for f in files} == {owner}
+    d.tool("set", "y", "A", "192.0.2.1")
+    assert {os.stat(os.path.join(d.folder, f)).st_uid for f in os.listdir(d.folder)
+            if f != "dnsd.yml"} == {owner}
 
 
 # ---- files of records -------------------------------------------------------------------------------------
