@@ -5,16 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_text(struct buf_writer *out, const char *text)
-{
-    buf_put(out, text, strlen(text));
-}
-
 static void put_number(struct buf_writer *out, uint32_t n)
 {
     char digits[16];
     snprintf(digits, sizeof digits, "%u", n);
-    put_text(out, digits);
+    rdata_put_text(out, digits);
 }
 
 static void put_quoted(struct buf_writer *out, const uint8_t *bytes, size_t len)
@@ -44,14 +39,14 @@ static void put_name(struct buf_writer *out, struct buf_reader *in)
     }
     (void)buf_take(in, name.len);
     wire_name_to_text(&name, text);
-    put_text(out, text);
+    rdata_put_text(out, text);
 }
 
 static void put_address(struct buf_writer *out, int family, const uint8_t *bytes)
 {
     char text[INET6_ADDRSTRLEN] = "";
     (void)inet_ntop(family, bytes, text, sizeof text);
-    put_text(out, text);
+    rdata_put_text(out, text);
 }
 
 /* The kinds ldns writes: EUI48, EUI64, ILNP64. Running out of memory shows as no room. */
@@ -60,7 +55,7 @@ static void put_by_ldns(struct buf_writer *out, ldns_rdf_type kind, const uint8_
     ldns_rdf *rdf = ldns_rdf_new_frm_data(kind, rdata_kind_size(kind), bytes);
     char *text = rdf != NULL ? ldns_rdf2str(rdf) : NULL;
     if (text != NULL) {
-        put_text(out, text);
+        rdata_put_text(out, text);
     } else {
         out->bad = true;
     }
@@ -148,7 +143,7 @@ static void put_generic(struct buf_writer *out, const uint8_t *bytes, size_t len
 {
     char head[16];
     snprintf(head, sizeof head, "\\# %zu", len);
-    put_text(out, head);
+    rdata_put_text(out, head);
     if (len > 0) {
         buf_put_u8(out, ' ');
         put_hex(out, bytes, len);

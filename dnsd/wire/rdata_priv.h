@@ -11,6 +11,7 @@
 #define DNSD_WIRE_RDATA_PRIV_H
 
 #include <ldns/ldns.h>
+#include <string.h>
 
 #include "rdata.h"
 #include "text_priv.h"
@@ -36,6 +37,28 @@ static inline ldns_rdf_type rdata_layout_kind(const struct rdata_layout *l, size
     return ldns_rr_descriptor_field_type(l->descriptor, field);
 }
 
+/* How text is meant: who wrote it decides what a name without a dot at its end is, and whether
+ * blanks separate strings. */
+enum rdata_style { RDATA_STYLE_TEXT, RDATA_STYLE_INPUT, RDATA_STYLE_ZONE_FILE };
+
+struct rdata_context {
+    uint16_t type;
+    enum rdata_style style;
+    const struct wire_name *origin; /* borrowed; may be NULL */
+};
+
+/* Takes one field off *AT, which is not at its end. REPEATS: strings may be cut into several. */
+enum err rdata_field_read(const char **at, ldns_rdf_type kind, bool repeats,
+                          const struct rdata_context *c, struct buf_writer *out,
+                          struct err_info *info) MUST_USE;
+
+/* One string behind its length (RFC 1035 §3.3); with SPLIT as many as it takes. */
+enum err rdata_string_read(const struct wire_token *token, bool split, struct buf_writer *out,
+                           struct err_info *info) MUST_USE;
+
+/* Hex digits up to the end of the text; blanks may stand anywhere (RFC 3597 §5). */
+enum err rdata_hex_read(const char **at, struct buf_writer *out, struct err_info *info) MUST_USE;
+
 /* Octets of a kind that always has as many; 0 for the others. */
 size_t rdata_kind_size(ldns_rdf_type kind);
 
@@ -49,6 +72,11 @@ void rdata_base64_write(const uint8_t *bytes, size_t len, struct buf_writer *out
 enum err rdata_svcb_read(const char **at, struct buf_writer *out, struct err_info *info) MUST_USE;
 enum err rdata_svcb_check(const uint8_t *bytes, size_t len, struct err_info *info) MUST_USE;
 void rdata_svcb_write(const uint8_t *bytes, size_t len, struct buf_writer *out);
+
+static inline void rdata_put_text(struct buf_writer *out, const char *text)
+{
+    buf_put(out, text, strlen(text));
+}
 
 /* wire_rdata_from_text(), but blanks separate the strings of unquoted TXT as in a zone file. */
 enum err rdata_from_zone_text(uint16_t type, const char *text, const struct wire_name *origin,

@@ -67,8 +67,7 @@ static bool key_from_text(const char *text, uint16_t *out, bool *generic)
     return true;
 }
 
-/* --- text to wire ------------------------------------------------------------------------------
- */
+/* ---- text to wire ---- */
 
 /* Takes an item of a comma-separated list off IN and resolves the list's escapes in place; the item
  * is terminated, as IN has one octet behind its end to spare. NULL at the end of the list. */
@@ -281,8 +280,7 @@ out:
     return e;
 }
 
-/* --- the check of the wire form ----------------------------------------------------------------
- */
+/* ---- the check of the wire form ---- */
 
 struct seen {
     uint16_t keys[RDATA_SVCB_PARAMS_MAX]; /* ascending */
@@ -400,19 +398,13 @@ enum err rdata_svcb_check(const uint8_t *bytes, size_t len, struct err_info *inf
     return seen.mandatory != NULL ? check_mandatory(&seen, info) : ERR_OK;
 }
 
-/* --- wire to text ------------------------------------------------------------------------------
- */
-
-static void put_text(struct buf_writer *out, const char *text)
-{
-    buf_put(out, text, strlen(text));
-}
+/* ---- wire to text ---- */
 
 static void write_octets(const uint8_t *bytes, size_t len, bool in_list, struct buf_writer *out)
 {
     for (size_t i = 0; i < len; i++) {
         if (in_list && (bytes[i] == ',' || bytes[i] == '\\')) {
-            put_text(out, "\\\\"); /* the list's backslash, as a string writes it */
+            rdata_put_text(out, "\\\\"); /* the list's backslash, as a string writes it */
         }
         wire_text_put(out, bytes[i], true);
     }
@@ -423,8 +415,8 @@ static void write_addresses(int family, struct buf_reader *in, struct buf_writer
     char text[INET6_ADDRSTRLEN] = "";
     for (const char *between = ""; buf_left(in) > 0; between = ",") {
         (void)inet_ntop(family, buf_take(in, family == AF_INET ? 4 : 16), text, sizeof text);
-        put_text(out, between);
-        put_text(out, text);
+        rdata_put_text(out, between);
+        rdata_put_text(out, text);
     }
 }
 
@@ -433,8 +425,8 @@ static void write_keys(struct buf_reader *in, struct buf_writer *out)
     char text[KEY_TEXT_MAX];
     for (const char *between = ""; buf_left(in) > 0; between = ",") {
         key_to_text(buf_u16(in), text);
-        put_text(out, between);
-        put_text(out, text);
+        rdata_put_text(out, between);
+        rdata_put_text(out, text);
     }
 }
 
@@ -442,7 +434,7 @@ static void write_alpn(struct buf_reader *in, struct buf_writer *out)
 {
     for (const char *between = ""; buf_left(in) > 0; between = ",") {
         size_t len = buf_u8(in);
-        put_text(out, between);
+        rdata_put_text(out, between);
         write_octets(buf_take(in, len), len, true, out);
     }
 }
@@ -460,7 +452,7 @@ static void write_value(uint16_t key, const uint8_t *bytes, size_t len, struct b
         break;
     case KEY_PORT:
         snprintf(port, sizeof port, "%u", buf_u16(&in));
-        put_text(out, port);
+        rdata_put_text(out, port);
         break;
     case KEY_IPV4HINT:
         write_addresses(AF_INET, &in, out);
@@ -486,10 +478,10 @@ void rdata_svcb_write(const uint8_t *bytes, size_t len, struct buf_writer *out)
         size_t n = buf_u16(&in);
         const uint8_t *value = buf_take(&in, n);
         key_to_text(key, text);
-        put_text(out, " ");
-        put_text(out, text);
+        rdata_put_text(out, " ");
+        rdata_put_text(out, text);
         if (n > 0) {
-            put_text(out, "=");
+            rdata_put_text(out, "=");
             write_value(key, value, n, out);
         }
     }

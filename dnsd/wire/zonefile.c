@@ -28,8 +28,7 @@ struct zone_reader {
     void *ctx; /* borrowed */
 };
 
-/* --- logical lines -----------------------------------------------------------------------------
- */
+/* ---- logical lines ---- */
 
 static int next_char(struct zone_reader *z)
 {
@@ -138,8 +137,7 @@ static enum err read_line(struct zone_reader *z, struct err_info *info)
     return ferror(z->in) ? err_set(info, ERR_IO, "the file cannot be read") : ERR_OK;
 }
 
-/* --- what a line says --------------------------------------------------------------------------
- */
+/* ---- what a line says ---- */
 
 static enum err next_word(const char **at, char *word, const char *what, struct err_info *info)
 {

@@ -149,62 +149,6 @@ static void txt(void **state)
     }
 }
 
-/* RFC 9460 appendix D.2: the vectors that have data, in text and in octets. */
-static void svcb_vectors(void **state)
-{
-    static const struct row rows[] = {
-        {"HTTPS", "0 foo.example.com.", BYTES("\0\0" FOO), NULL},
-        {"SVCB", "1 .", BYTES("\0\1\0"), NULL},
-        {"SVCB", "16 foo.example.com. port=53", BYTES("\0\20" FOO "\0\3\0\2\0\x35"), NULL},
-        {"SVCB", "1 foo.example.com. key667=hello", BYTES("\0\1" FOO "\2\x9b\0\5hello"), NULL},
-        {"SVCB", "1 foo.example.com. key667=\"hello\\210qoo\"",
-         BYTES("\0\1" FOO "\2\x9b\0\x09hello\xd2qoo"), "1 foo.example.com. key667=hello\\210qoo"},
-        {"SVCB", "1 foo.example.com. ipv6hint=\"2001:db8::1,2001:db8::53:1\"",
-         BYTES("\0\1" FOO "\0\6\0\x20"
-               "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\x53\0\1"),
-         "1 foo.example.com. ipv6hint=2001:db8::1,2001:db8::53:1"},
-        {"SVCB", "1 example.com. ipv6hint=\"2001:db8:122:344::192.0.2.33\"",
-         BYTES("\0\1" EXAMPLE "\0\6\0\x10\x20\1\x0d\xb8\1\x22\3\x44\0\0\0\0\xc0\0\2\x21"),
-         "1 example.com. ipv6hint=2001:db8:122:344::c000:221"},
-        {"SVCB", "16 foo.example.org. alpn=h2,h3-19 mandatory=ipv4hint,alpn ipv4hint=192.0.2.1",
-         BYTES("\0\20\3foo\7example\3org\0"
-               "\0\0\0\4\0\1\0\4"
-               "\0\1\0\x09\2h2\5h3-19"
-               "\0\4\0\4\xc0\0\2\1"),
-         "16 foo.example.org. mandatory=alpn,ipv4hint alpn=h2,h3-19 ipv4hint=192.0.2.1"},
-        {"SVCB", "16 foo.example.org. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"",
-         BYTES("\0\20\3foo\7example\3org\0\0\1\0\x0c\x08\x66\\oo,bar\2h2"),
-         "16 foo.example.org. alpn=f\\\\\\\\oo\\\\,bar,h2"},
-        {"SVCB", "16 foo.example.org. alpn=f\\\\\\092oo\\092,bar,h2",
-         BYTES("\0\20\3foo\7example\3org\0\0\1\0\x0c\x08\x66\\oo,bar\2h2"),
-         "16 foo.example.org. alpn=f\\\\\\\\oo\\\\,bar,h2"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        check_row(&rows[i]);
-    }
-}
-
-static void svcb_more(void **state)
-{
-    static const struct row rows[] = {
-        {"HTTPS", "1 . alpn=h2 no-default-alpn port=8443 ech=AAEC ohttp",
-         BYTES("\0\1\0\0\1\0\3\2h2\0\2\0\0\0\3\0\2\x20\xfb\0\5\0\3\0\1\2\0\x08\0\0"), NULL},
-        {"HTTPS", "1 . dohpath=/q{?dns} key9", BYTES("\0\1\0\0\7\0\x08/q{?dns}\0\x09\0\0"), NULL},
-        {"HTTPS", "1 . key9=\"a b;(c)\\\"\"",
-         BYTES("\0\1\0\0\x09\0\x08"
-               "a b;(c)\""),
-         "1 . key9=a\\032b\\;\\(c\\)\\\""},
-        {"HTTPS", "1 . key1=\\002h2", BYTES("\0\1\0\0\1\0\3\2h2"), "1 . alpn=h2"},
-        {"HTTPS", "1 . key65534=\\000", BYTES("\0\1\0\xff\xfe\0\1\0"), NULL},
-        {"HTTPS", "1 . key9=\"\"", BYTES("\0\1\0\0\x09\0\0"), "1 . key9"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        check_row(&rows[i]);
-    }
-}
-
 static void bad_text(void **state)
 {
     static const struct {
@@ -276,34 +220,6 @@ static void bad_text(void **state)
         {"LOC", "51 30 12.748 N 0 7 39.611 W 0", "LOC has no text form of its own here"},
         {"TYPE65280", "abcd", "write \\# LENGTH HEX"},
         {"HTTPS", "1", "too few fields"},
-        {"HTTPS", "1 . foo=1", "\"foo=1\" is not a parameter"},
-        {"HTTPS", "1 . key65535=a", "is not a parameter"},
-        {"HTTPS", "1 . key01=a", "is not a parameter"},
-        {"HTTPS", "1 . \"port=1\"", "is not a parameter"},
-        {"HTTPS", "1 . =1", "is not a parameter"},
-        {"HTTPS", "1 . port=1 port=2", "port is there twice"},
-        {"HTTPS", "1 . port=65536", "port: must be a number"},
-        {"HTTPS", "1 . port", "port wants a port"},
-        {"HTTPS", "1 . port=", "port: must be a number"},
-        {"HTTPS", "1 . port=1\\0002", "port: must be a number"},
-        {"HTTPS", "1 . alpn", "alpn wants a list"},
-        {"HTTPS", "1 . alpn=", "1 to 255 octets"},
-        {"HTTPS", "1 . alpn=h2,", "1 to 255 octets"},
-        {"HTTPS", "1 . alpn=h2 no-default-alpn=1", "no-default-alpn takes no value"},
-        {"HTTPS", "1 . no-default-alpn", "wants alpn beside it"},
-        {"HTTPS", "1 . ipv4hint=1.2.3", "\"1.2.3\" is not an IPv4 address"},
-        {"HTTPS", "1 . ipv4hint=1.2.3.4,", "\"\" is not an IPv4 address"},
-        {"HTTPS", "1 . ipv6hint=1.2.3.4", "is not an IPv6 address"},
-        {"HTTPS", "1 . ipv6hint", "wants IPv6 addresses"},
-        {"HTTPS", "1 . ech=*", "ech: not base64"},
-        {"HTTPS", "1 . ech", "ech wants"},
-        {"HTTPS", "1 . mandatory=port", "port is listed but not given"},
-        {"HTTPS", "1 . mandatory=mandatory", "mandatory must not be listed"},
-        {"HTTPS", "1 . mandatory=port,port port=1", "port must not be listed twice"},
-        {"HTTPS", "1 . mandatory=x", "\"x\" is not a key"},
-        {"HTTPS", "1 . mandatory", "wants a list of keys"},
-        {"HTTPS", "1 . alpn=\"h2", "has no end"},
-        {"HTTPS", "1 . alpn=a\"b\"", "a quote in the middle"},
     };
     struct wire_name origin = apex();
     (void)state;
@@ -422,22 +338,6 @@ static void long_text_is_refused(void **state)
     free(text);
 }
 
-static void too_many_parameters(void **state)
-{
-    static char text[4096];
-    struct err_info info = {.text = ""};
-    size_t len = 0;
-    size_t at = (size_t)snprintf(text, sizeof text, "1 .");
-    (void)state;
-    for (int i = 0; i < 128; i++) {
-        at += (size_t)snprintf(text + at, sizeof text - at, " key%d", 1000 - i);
-    }
-    assert_int_equal(wire_rdata_from_text(TYPE_SVCB, text, NULL, data, &len, &info), ERR_OK);
-    assert_memory_equal(data, "\0\1\0\3\x69\0\0\3\x6a", 9); /* sorted: 873, 874, ... */
-    snprintf(text + at, sizeof text - at, " key2000");
-    assert_int_equal(wire_rdata_from_text(TYPE_SVCB, text, NULL, data, &len, &info), ERR_LIMIT);
-}
-
 static void bad_octets(void **state)
 {
     static const struct {
@@ -470,19 +370,6 @@ static void bad_octets(void **state)
         {TYPE_CAA, BYTES("\0\1-x"), "letters and digits"},
         {TYPE_TLSA, BYTES("\3\1\1"), "TLSA field 4"},
         {TYPE_URI, BYTES("\0\1\0\1"), "must not be empty"},
-        {TYPE_SVCB, BYTES("\0\1"), "SVCB field 2"},
-        {TYPE_SVCB, BYTES("\0\1\0\0"), "parameter ends too early"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\1\0\5\2h2"), "parameter ends too early"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\3\0\2\0\1\0\1\0\3\2h2"), "out of order"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\3\0\2\0\1\0\3\0\2\0\1"), "twice"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\1\0\3\3h2"), "alpn wants"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\1\0\4\2h2\0"), "alpn wants"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\3\0\1\1"), "port wants"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\4\0\3\1\2\3"), "IPv4"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\6\0\4\1\2\3\4"), "IPv6"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\0\0\1\0"), "list of keys"},
-        {TYPE_SVCB, BYTES("\0\1\0\0\0\0\4\0\3\0\1\0\1\0\3\2h2\0\3\0\2\0\1"), "twice"},
-        {TYPE_SVCB, BYTES("\0\1\0\xff\xff\0\0"), "reserved"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -532,14 +419,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(common_types),
         cmocka_unit_test(txt),
-        cmocka_unit_test(svcb_vectors),
-        cmocka_unit_test(svcb_more),
         cmocka_unit_test(bad_text),
         cmocka_unit_test(input_names),
         cmocka_unit_test(txt_splits_at_255),
         cmocka_unit_test(other_strings_do_not_split),
         cmocka_unit_test(long_text_is_refused),
-        cmocka_unit_test(too_many_parameters),
         cmocka_unit_test(bad_octets),
         cmocka_unit_test(longest_texts),
     };
