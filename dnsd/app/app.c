@@ -266,17 +266,16 @@ static enum err start_zone(struct app *a, struct err_info *info)
 static enum err start_server(struct app *a, struct err_info *info)
 {
     struct answer_config answer;
+    const struct zone_snapshot *first = zone_current(a->zone);
     app_answer_config(a, &answer);
-    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, &a->server,
-                                  info);
+    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default,
+                                  a->loaded ? first : NULL, &a->server, info);
+    zone_snapshot_unref(first);
     if (e != ERR_OK) {
         return e;
     }
     tell_listening(a);
     if (a->loaded) {
-        const struct zone_snapshot *s = zone_current(a->zone);
-        net_server_publish(a->server, s, NULL);
-        zone_snapshot_unref(s);
         become_ready(a);
     }
     return ERR_OK;

@@ -95,6 +95,9 @@ void rows_apply(struct zone *z, const struct config *c, const struct store_row *
 /* feed.c: keeps the zone equal to the store. */
 void feed_start(struct app *a);
 void feed_wake(struct app *a);
+/* Takes expired proofs out of the zone, and will do so again when the next one expires. True: a
+ * commit is due. */
+bool feed_expire(struct app *a);
 
 /* register.c: this core's own row; feed_registered() when it is there, or cannot be. */
 void register_self(struct app *a);

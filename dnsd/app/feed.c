@@ -85,8 +85,6 @@ static void feed_failed(struct app *a, const char *doing, enum err e, const stru
 
 /* ---- proofs ------------------------------------------------------------------------------ */
 
-static void arm_proofs(struct app *a, int64_t next_ms);
-
 static void on_purged(void *ctx, enum err e, const struct err_info *info)
 {
     (void)ctx;
@@ -97,26 +95,28 @@ static void on_purged(void *ctx, enum err e, const struct err_info *info)
 static void on_proofs_due(uv_timer_t *timer)
 {
     struct app *a = timer->data;
+    if (!feed_expire(a)) {
+        return;
+    }
+    app_publish(a, zone_revision(a->zone), NULL);
+    if (a->store != NULL) {
+        int64_t before = clk_wall_ms(&clk_system) - PROOF_SWEEP_MS;
+        store_challenges_purge(a->store, before, on_purged, NULL);
+    }
+}
+
+bool feed_expire(struct app *a)
+{
     bool changed;
     int64_t now = clk_wall_ms(&clk_system);
     int64_t next = zone_proofs_expire(a->zone, now, &changed);
-    if (changed) {
-        app_publish(a, zone_revision(a->zone), NULL);
-        if (a->store != NULL) {
-            store_challenges_purge(a->store, now - PROOF_SWEEP_MS, on_purged, NULL);
-        }
-    }
-    arm_proofs(a, next);
-}
-
-static void arm_proofs(struct app *a, int64_t next_ms)
-{
-    int64_t wait = next_ms - clk_wall_ms(&clk_system);
-    if (next_ms != INT64_MAX && !a->stopping) {
+    if (next != INT64_MAX && !a->stopping) {
         /* At least now and then: the wall clock may jump. */
+        int64_t wait = next - now;
         wait = wait < 1 ? 1 : wait > PROOF_SWEEP_MS ? PROOF_SWEEP_MS : wait;
         uv_timer_start(&a->proofs_timer, on_proofs_due, (uint64_t)wait, 0);
     }
+    return changed;
 }
 
 static void put_proofs(struct app *a, const char *name, const struct store_challenge *list,
@@ -156,8 +156,8 @@ static void on_challenges(void *ctx, enum err e, const struct err_info *info,
         }
         put_proofs(a, list[i].name, list + i, n, now);
     }
+    feed_expire(a);
     app_publish(a, zone_revision(a->zone), NULL);
-    arm_proofs(a, zone_proofs_expire(a->zone, now, &changed));
     feed_idle(a);
 }
 
@@ -302,7 +302,7 @@ static void on_state(void *ctx, enum err e, const struct err_info *info,
         same = false;
     }
     if (same) {
-        /* Challenges are not in the snapshot file. */
+        /* Those of the snapshot file may be of before the last second. */
         a->feed_again = true;
         store_works(a);
         read_challenges(a);

@@ -119,10 +119,10 @@ static void take_over(struct app *a, struct reload *r)
     a->config = r->config;
     r->config = (struct config){.path = NULL};
     log_setup(a->config.log.level, a->config.log.format);
-    zone_proofs_copy(a->zone, r->zone);
     app_replace_zone(a, r->zone);
     r->zone = NULL;
     app_answer_config(a, &answer);
+    feed_expire(a);
     app_publish(a, r->revision, &answer);
     config_free(&old);
     LOG_INFO("app", "the configuration was read again", LOG_S("file", a->config.path));

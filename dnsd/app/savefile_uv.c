@@ -1,4 +1,4 @@
-/* The snapshot file: written some time after the zone has changed, off the loop, and never more than
+/* The snapshot file: written as soon as there is a zone, then some time after the zone has changed, off the loop, and never more than
  * a twentieth of the time. A file that cannot be written is told and tried again; a file that cannot
  * be read is told and ignored, for the store has it all.
  */
@@ -43,7 +43,7 @@ static void save_work(struct loop_work *work)
         s->result = file_replace(s->path, bytes, len, 0640, &s->info);
     }
     free(bytes);
-    s->took_ms = clk_mono_ms(&clk_system) - began;
+    s->took_ms = clk_mono_ms(&clk_system) - began + 1;
 }
 
 static void on_save_due(uv_timer_t *timer);
@@ -99,7 +99,7 @@ void savefile_soon(struct app *a)
     a->save_due = true;
     if (!a->saving) {
         int64_t wait = a->save_took_ms * SAVE_SHARE;
-        wait = wait < SAVE_DELAY_MS ? SAVE_DELAY_MS : wait;
+        wait = a->save_took_ms > 0 && wait < SAVE_DELAY_MS ? SAVE_DELAY_MS : wait;
         uv_timer_start(&a->save_timer, on_save_due, (uint64_t)wait, 0);
     }
 }
@@ -135,6 +135,7 @@ enum err savefile_load(struct app *a, struct err_info *info)
     }
     a->loaded = true;
     a->from_file = true;
+    feed_expire(a);
     zone_snapshot_unref(zone_commit(a->zone, revision));
     return ERR_OK;
 }

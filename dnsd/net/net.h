@@ -89,10 +89,12 @@ void net_worker_close(struct net_worker *w, void (*done)(void *ctx), void *ctx);
 /* ---- workers on threads of their own -------------------------------------------------------- */
 
 struct net_server;
-/* CONFIG and LIMITS are copied (the texts of CONFIG are borrowed until closed). */
+/* CONFIG and LIMITS are copied (the texts of CONFIG are borrowed until closed). FIRST is answered from
+ * the first packet on; NULL: SERVFAIL until something is published. */
 enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
                           const struct answer_config *config, const struct net_limits *limits,
-                          struct net_server **out, struct err_info *info) MUST_USE;
+                          const struct zone_snapshot *first, struct net_server **out,
+                          struct err_info *info) MUST_USE;
 /* Gives each worker a reference to SNAPSHOT; the caller keeps its own. CONFIG NULL: as before; else
  * its texts are borrowed until the server is closed. */
 void net_server_publish(struct net_server *s, const struct zone_snapshot *snapshot,

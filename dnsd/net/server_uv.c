@@ -124,7 +124,8 @@ static enum err thread_prepare(struct thread *t, struct net_sockets *sockets, un
 
 enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
                           const struct answer_config *config, const struct net_limits *limits,
-                          struct net_server **out, struct err_info *info)
+                          const struct zone_snapshot *first, struct net_server **out,
+                          struct err_info *info)
 {
     struct net_server *s = mem_xalloc(sizeof *s);
     enum err e = loop_box_open(&s->box, control);
@@ -133,6 +134,9 @@ enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
         s->threads[i] = thread_new(s, config, limits);
         s->count++;
         e = thread_prepare(s->threads[i], sockets, i, info);
+        if (e == ERR_OK && first != NULL) {
+            net_worker_use(s->threads[i]->worker, zone_snapshot_ref(first));
+        }
     }
     for (unsigned i = 0; i < s->count && e == ERR_OK; i++) {
         char name[16];

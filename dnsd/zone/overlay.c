@@ -77,6 +77,7 @@ struct zone_rrset *overlay_txt(const struct zone *z, const struct overlay_name *
 
 static void refresh(struct zone *z, const struct wire_name *owner)
 {
+    z->overlay.sealed = false;
     layer_refresh(z, owner->bytes, (size_t)(owner->len - z->apex.len));
 }
 
@@ -150,17 +151,64 @@ int64_t zone_proofs_expire(struct zone *z, int64_t now_ms, bool *changed)
     return next;
 }
 
-void zone_proofs_copy(const struct zone *from, struct zone *to)
+/* ---- for the snapshot file ----------------------------------------------------------------- */
+
+static size_t sealed_size(const struct overlay *o)
 {
-    for (size_t i = 0; i < from->overlay.count; i++) {
-        const struct overlay_name *n = &from->overlay.names[i];
-        struct zone_proof *proofs = mem_xalloc(n->count * sizeof *proofs);
-        for (size_t j = 0; j < n->count; j++) {
-            proofs[j] = (struct zone_proof){.value = n->values[j].text,
-                                            .expires_ms = n->values[j].expires_ms};
+    size_t n = 0;
+    for (size_t i = 0; i < o->count; i++) {
+        n += (size_t)o->names[i].owner.len + 3;
+        for (size_t j = 0; j < o->names[i].count; j++) {
+            n += strlen(o->names[i].values[j].text) + 9;
         }
-        enum err e = zone_proofs_put(to, &n->owner, proofs, n->count, INT64_MIN, NULL);
-        (void)e; /* they were within the limits of the same domain */
-        free(proofs);
     }
+    return n;
+}
+
+struct zone_sealed *overlay_seal(const struct overlay *o)
+{
+    size_t size = sealed_size(o);
+    struct zone_sealed *s = mem_xalloc(sizeof *s + size);
+    struct buf_writer w = buf_writer_of(s->bytes, size);
+    for (size_t i = 0; i < o->count; i++) {
+        const struct overlay_name *n = &o->names[i];
+        buf_put_u8(&w, n->owner.len);
+        buf_put(&w, n->owner.bytes, n->owner.len);
+        buf_put_u16(&w, (uint16_t)n->count);
+        for (size_t j = 0; j < n->count; j++) {
+            size_t len = strlen(n->values[j].text);
+            buf_put_u64(&w, (uint64_t)n->values[j].expires_ms);
+            buf_put_u8(&w, (uint8_t)len);
+            buf_put(&w, n->values[j].text, len);
+        }
+    }
+    s->names = (uint32_t)o->count;
+    s->len = w.len;
+    return s;
+}
+
+enum err overlay_unseal(struct zone *z, struct buf_reader *r)
+{
+    char texts[ZONE_PROOFS_MAX][256];
+    struct zone_proof proofs[ZONE_PROOFS_MAX];
+    struct wire_name owner;
+    uint8_t owner_len = buf_u8(r);
+    const uint8_t *bytes = buf_take(r, owner_len);
+    uint16_t count = buf_u16(r);
+    if (r->bad || count > ZONE_PROOFS_MAX ||
+        wire_name_from_wire(bytes, owner_len, &owner) != ERR_OK) {
+        return ERR_MALFORMED;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        proofs[i].expires_ms = (int64_t)buf_u64(r);
+        proofs[i].value = texts[i];
+        uint8_t len = buf_u8(r);
+        const uint8_t *text = buf_take(r, len);
+        if (text == NULL) {
+            return ERR_MALFORMED;
+        }
+        memcpy(texts[i], text, len);
+        texts[i][len] = '\0';
+    }
+    return zone_proofs_put(z, &owner, proofs, count, INT64_MIN, NULL);
 }

@@ -5,6 +5,7 @@
  *   users:   count, then key length, key, core index
  *   records: count of names, then key length, key, count of RRsets, each type, flags, TTL, count, and
  *            the data with its length
+ *   proofs:  count of names, then name, count, each expiry and value
  *   SHA-256 of all of it
  *
  * Integers are big-endian. It is read only by the version that wrote it or a later one; another
@@ -194,6 +195,8 @@ enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, u
         save_sets(&v, snapshot->apex_stored);
     }
     save_count_now(&v, count_at, v.names);
+    save_u32(&v, snapshot->sealed->names);
+    save(&v, snapshot->sealed->bytes, snapshot->sealed->len);
     uint8_t digest[DIGEST_SHA256_LEN];
     if (!v.failed && digest_sha256(v.bytes, v.len, digest) == ERR_OK) {
         save(&v, digest, sizeof digest);
@@ -367,6 +370,9 @@ enum err zone_restore(struct zone *z, const uint8_t *bytes, size_t len,
     }
     if (e == ERR_OK) {
         e = load_all(z, &r, buf_u64(&r), load_name);
+    }
+    if (e == ERR_OK) {
+        e = load_all(z, &r, buf_u32(&r), overlay_unseal);
     }
     if (e != ERR_OK || buf_left(&r) != 0) {
         return err_set(info, ERR_MALFORMED, "its content does not make sense");

@@ -23,6 +23,13 @@ struct zone_core_info {
     char text[];
 };
 
+/* All proofs as the snapshot file has them; immutable. */
+struct zone_sealed {
+    uint32_t names;
+    size_t len;
+    uint8_t bytes[];
+};
+
 struct zone_snapshot {
     /* looked at for every query */
     struct table table;
@@ -38,6 +45,7 @@ struct zone_snapshot {
     /* for saving it, and for whoever asks for the state */
     const struct zone_core_info *const *infos; /* as cores[]; never NULL */
     const struct zone_node *apex_stored;       /* NULL: nothing stored for the apex */
+    const struct zone_sealed *sealed;          /* proofs, with their expiry */
     uint64_t revision;
     uint64_t users;
     uint64_t names; /* with records of their own, without the users */

@@ -248,6 +248,7 @@ void zone_free(struct zone *z)
     node_free(z->apex_stored);
     record_set_free(&z->apex_records);
     overlay_free(&z->overlay);
+    free(z->sealed);
     free(z->generated);
     free_options(z);
     free(z);
@@ -482,6 +483,7 @@ static void fill(struct zone *z, struct zone_snapshot *s, uint64_t revision)
     s->apex = z->apex;
     s->apex_node = z->apex_node;
     s->apex_stored = z->apex_stored;
+    s->sealed = z->sealed;
     s->cores_count = z->cores_count;
     s->cores = mem_xmemdup(z->cores, z->cores_count * sizeof *z->cores);
     s->infos = mem_xmemdup(z->infos, z->cores_count * sizeof *z->infos);
@@ -500,6 +502,11 @@ const struct zone_snapshot *zone_commit(struct zone *z, uint64_t revision)
 {
     struct zone_snapshot *s = mem_xalloc(sizeof *s);
     generate(z);
+    if (!z->overlay.sealed) {
+        zone_drop(z, z->sealed);
+        z->sealed = overlay_seal(&z->overlay);
+        z->overlay.sealed = true;
+    }
     fill(z, s, revision);
     if (z->newest != NULL) {
         struct zone_snapshot *old = z->newest;

@@ -101,9 +101,6 @@ int64_t zone_proofs_expire(struct zone *z, int64_t now_ms, bool *changed);
  * reference for the caller. Frees what no reader can see any more. */
 const struct zone_snapshot *zone_commit(struct zone *z, uint64_t revision);
 
-/* Gives TO the proofs of FROM; both of one domain. */
-void zone_proofs_copy(const struct zone *from, struct zone *to);
-
 /* The snapshot of the last commit, with a reference for the caller. There must have been one. */
 const struct zone_snapshot *zone_current(const struct zone *z);
 uint64_t zone_revision(const struct zone *z);
@@ -114,7 +111,7 @@ size_t zone_bytes(const struct zone *z); /* about how much memory its names take
 /* ---- the snapshot file ------------------------------------------------------------------- */
 
 /* Everything but the configuration's part, as bytes that zone_restore() takes: cores, users,
- * stored records, the revision and the id of the store it is of. Reads SNAPSHOT only, so any thread
+ * stored records, proofs (expired ones too: expire them first), the revision and the id of the store it is of. Reads SNAPSHOT only, so any thread
  * that holds a reference may do it. Caller frees. */
 enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, uint8_t **out,
                    size_t *len) MUST_USE;

@@ -2,6 +2,7 @@
 #ifndef DNSD_ZONE_ZONE_PRIV_H
 #define DNSD_ZONE_ZONE_PRIV_H
 
+#include "lib/buf.h"
 #include "zone.h"
 
 #define CORE_SLOTS (2 * ZONE_CORES_MAX)
@@ -19,6 +20,7 @@ struct overlay {
     struct overlay_name *names; /* owned; few, in no order */
     size_t count;
     size_t values; /* over all names */
+    bool sealed;   /* the zone's sealed form is of what is here */
 };
 
 /* A name that generate.c made; sorted by nothing, compared with the next generation. */
@@ -61,6 +63,7 @@ struct zone {
     size_t generated_count;
 
     struct overlay overlay;
+    struct zone_sealed *sealed; /* owned */
     uint64_t users, names;
     uint32_t cuts;
     uint64_t depth[WIRE_LABELS_MAX + 1]; /* nodes by number of labels */
@@ -94,6 +97,9 @@ struct zone_rrset *generate_soa(struct zone *z, uint32_t serial, uint32_t *negat
 /* overlay.c */
 const struct overlay_name *overlay_find(const struct overlay *o, const struct wire_name *owner);
 void overlay_free(struct overlay *o);
+/* The proofs as the snapshot file has them; caller frees. And one name's back. */
+struct zone_sealed *overlay_seal(const struct overlay *o);
+enum err overlay_unseal(struct zone *z, struct buf_reader *r) MUST_USE;
 /* The TXT set of UNDER's values and the proofs; caller frees. */
 struct zone_rrset *overlay_txt(const struct zone *z, const struct overlay_name *name,
                                const struct zone_rrset *under);
