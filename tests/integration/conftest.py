@@ -10,8 +10,9 @@ import harness  # noqa: E402  (only importable after the line above)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _folders():
+def _leave_nothing():
     yield
+    harness.end_processes()
     harness.remove_folders()
 
 

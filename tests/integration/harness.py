@@ -11,6 +11,7 @@ for comparison: records as lines of text relative to the domain ("host.wild 300 
 
 Environment: DNSD_BUILD is the folder of the binaries, DNSD_SOURCE the repository.
 """
+import ctypes
 import json
 import os
 import random
@@ -46,6 +47,8 @@ START_S = 20    # a sanitizer build on a busy machine still starts well within t
 STOP_S = 20
 ANSWER_S = 3    # generous: the daemon answers in microseconds, the machine may be busy
 SILENCE_S = 0.3  # how long "no answer" is listened for
+
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 # Anything a sanitizer prints when it has found something.
 REPORT = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
@@ -108,9 +111,17 @@ class Process:
         full.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=66")
         full.setdefault("TSAN_OPTIONS", "halt_on_error=1:exitcode=66")
         full.update(env or {})
+
+        def before_exec():
+            # Nothing outlives the test run, even one that is killed itself.
+            LIBC.prctl(1, signal.SIGKILL)
+            if preexec_fn:
+                preexec_fn()
+
         self.process = subprocess.Popen(argv, cwd=cwd, env=full, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        preexec_fn=preexec_fn)
+                                        preexec_fn=before_exec)
+        _processes.append(self.process)
         self._thread = threading.Thread(target=self._pump, daemon=True)
         self._thread.start()
 
@@ -381,6 +392,16 @@ def run_tool(name, *arguments, input=None, expect=0, deadline_s=60, env=None, cw
 
 
 _folders = []
+_processes = []
+
+
+def end_processes():
+    """What a failed test left running."""
+    for process in _processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    _processes.clear()
 
 
 def temp_folder():

@@ -345,9 +345,10 @@ def test_zone_file_there_and_back(dnsd):
     assert re.search(r"\bSOA\b", text)
     nsd = harness.Nsd({DOMAIN: text}).start()
     try:
-        for name, qtype in [("two", "A"), ("alice", "A"), ("lsc", "A"), ("@", "NS"), ("core-b", "A"),
-                            ("words", "TXT"), ("odd", 65280), ("alias", "A"), ("fixed", "A"),
-                            ("x.any", "A"), ("_443._tcp.web", "TLSA"), ("reg", "A"), ("mail", "MX")]:
+        for name, qtype in [("two", "A"), ("@", "NS"), ("@", "SOA"), ("@", "TXT"), ("dns1", "A"),
+                            ("words", "TXT"), ("odd", 65280), ("alias", "CNAME"), ("fixed", "A"),
+                            ("x.any", "A"), ("_443._tcp.web", "TLSA"), ("mail", "MX"),
+                            ("policy", "CAA"), ("web", "HTTPS"), ("timed", "TXT")]:
             ours = dnsd.ask(name, qtype, tcp=True)
             theirs = harness.Reply(nsd.tcp(harness.query(name, qtype)))
             assert (sorted(ours.answer), ours.rcode) == (sorted(theirs.answer), theirs.rcode), name

@@ -20,11 +20,10 @@ else:
     @pytest.fixture(scope="module")
     def disk():
         folder = harness.temp_folder()
-        libc = ctypes.CDLL(None, use_errno=True)
-        assert libc.mount(b"tmpfs", folder.encode(), b"tmpfs", 0, b"size=2m,mode=755") == 0, \
-            os.strerror(ctypes.get_errno())
+        mounted = harness.LIBC.mount(b"tmpfs", folder.encode(), b"tmpfs", 0, b"size=2m,mode=755")
+        assert mounted == 0, os.strerror(ctypes.get_errno())
         yield folder
-        libc.umount2(folder.encode(), 2)
+        harness.LIBC.umount2(folder.encode(), 2)
 
     @pytest.fixture(scope="module")
     def dnsd(disk, started):

@@ -317,8 +317,7 @@ def test_several_addresses_by_list(started):
 
 def daemon_sockets(pid):
     """The daemon's own IP sockets, as copies of its descriptors (pidfd_getfd)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    pidfd = libc.syscall(434, pid, 0)
+    pidfd = harness.LIBC.syscall(434, pid, 0)
     assert pidfd >= 0, os.strerror(ctypes.get_errno())
     found = []
     for name in os.listdir(f"/proc/{pid}/fd"):
@@ -327,7 +326,7 @@ def daemon_sockets(pid):
                 continue
         except FileNotFoundError:
             continue
-        fd = libc.syscall(438, pidfd, int(name), 0)
+        fd = harness.LIBC.syscall(438, pidfd, int(name), 0)
         assert fd >= 0, os.strerror(ctypes.get_errno())
         s = socket.socket(fileno=fd)
         if s.family in (socket.AF_INET, socket.AF_INET6):
