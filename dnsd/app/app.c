@@ -10,6 +10,10 @@
 
 /* How long a replaced zone's last readers are waited for between two looks. */
 #define OLD_ZONES_MS 50
+/* The snapshot file may be a second older than the store, and "no such name" for what was written in
+ * that second would be cached. So the store has this long to tell before the file is answered from;
+ * questions wait in the sockets meanwhile. */
+#define GRACE_MS 300
 /* edns-tcp-keepalive (RFC 7828) tells the real limit, in 100 ms. */
 #define KEEPALIVE_DS 100
 
@@ -112,6 +116,7 @@ static void close_handles(struct app *a)
     close_handle((uv_handle_t *)&a->proofs_timer);
     close_handle((uv_handle_t *)&a->store_timer);
     close_handle((uv_handle_t *)&a->save_timer);
+    close_handle((uv_handle_t *)&a->grace_timer);
 }
 
 void app_continue_stop(struct app *a)
@@ -126,13 +131,7 @@ void app_continue_stop(struct app *a)
     if (a->feed_busy || a->opening || a->reloading) {
         return;
     }
-    if (!a->saved_last) {
-        a->saved_last = true;
-        if (savefile_last(a)) {
-            return;
-        }
-    }
-    if (a->saving) {
+    if (savefile_last(a)) {
         return;
     }
     if (a->store != NULL) {
@@ -157,6 +156,7 @@ void app_stop(struct app *a, int exit_code)
     uv_timer_stop(&a->store_timer);
     uv_timer_stop(&a->proofs_timer);
     uv_timer_stop(&a->watchdog_timer);
+    uv_timer_stop(&a->grace_timer);
     app_continue_stop(a);
 }
 
@@ -184,7 +184,7 @@ static void start_handles(struct app *a)
 {
     uint64_t watchdog_us = 0;
     uv_timer_t *timers[] = {&a->watchdog_timer, &a->old_zones_timer, &a->proofs_timer,
-                            &a->store_timer, &a->save_timer};
+                            &a->store_timer,    &a->save_timer,      &a->grace_timer};
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
         uv_timer_init(&a->loop, timers[i]);
         timers[i]->data = a;
@@ -263,7 +263,7 @@ static enum err start_zone(struct app *a, struct err_info *info)
     return e;
 }
 
-static enum err start_server(struct app *a, struct err_info *info)
+static enum err start_workers(struct app *a, struct err_info *info)
 {
     struct answer_config answer;
     const struct zone_snapshot *first = zone_current(a->zone);
@@ -279,6 +279,23 @@ static enum err start_server(struct app *a, struct err_info *info)
         become_ready(a);
     }
     return ERR_OK;
+}
+
+void app_serve(struct app *a)
+{
+    struct err_info info = {.text = ""};
+    if (a->server != NULL || a->stopping) {
+        return;
+    }
+    if (start_workers(a, &info) != ERR_OK) {
+        LOG_ERROR("app", "cannot start", LOG_S("reason", info.text));
+        app_stop(a, APP_EXIT_FAILED);
+    }
+}
+
+static void on_grace_over(uv_timer_t *timer)
+{
+    app_serve(timer->data);
 }
 
 static enum err start(struct app *a, struct err_info *info)
@@ -299,7 +316,10 @@ static enum err start(struct app *a, struct err_info *info)
     if (e == ERR_OK) {
         e = control_open(a, info);
     }
-    return e == ERR_OK ? start_server(a, info) : e;
+    if (e == ERR_OK) {
+        uv_timer_start(&a->grace_timer, on_grace_over, GRACE_MS, 0);
+    }
+    return e;
 }
 
 static void release(struct app *a)

@@ -1,7 +1,8 @@
 /* The daemon: what starts when, what follows from what, and the order of stopping.
  *
  *   configuration -> zone (static part) -> state folder, lock -> sockets -> privileges dropped
- *   -> snapshot file (answers from here on) -> workers -> store -> own core's row -> feed
+ *   -> snapshot file -> store -> own core's row -> feed -> workers (or without the store, when it
+ *   fails or takes too long)
  *
  * Everything here lives on the control loop. Nobody outside dnsd/app includes this.
  */
@@ -42,10 +43,10 @@ struct app {
     struct net_sockets sockets;
     struct net_server *server; /* owned; NULL: not started or closed */
     uv_signal_t sighup, sigterm, sigint;
-    uv_timer_t watchdog_timer;
+    uv_timer_t watchdog_timer, grace_timer;
     int exit_code;
     bool stopping, ready;
-    bool server_closing, saved_last, store_closing; /* how far stopping has come */
+    bool server_closing, store_closing; /* how far stopping has come */
     int64_t started_ms;
 
     /* the zone (feed.c, reload.c) */
@@ -77,6 +78,8 @@ struct app {
 /* app.c */
 int app_run(const char *config_path);
 void app_stop(struct app *a, int exit_code);
+/* Starts to answer, if that has not been done. */
+void app_serve(struct app *a);
 /* When everything that was waited for has ended, the rest is closed. */
 void app_continue_stop(struct app *a);
 /* A new version of the zone for the workers, and the file. */
@@ -109,7 +112,7 @@ void reload_start(struct app *a);
 /* savefile_uv.c */
 enum err savefile_load(struct app *a, struct err_info *info) MUST_USE;
 void savefile_soon(struct app *a);
-/* At the end: writes what is due; true if it has begun and app_continue_stop() will be called. */
+/* At the end: writes what is due; true if that goes on and app_continue_stop() will be called. */
 bool savefile_last(struct app *a);
 
 /* control_uv.c: the local socket. */

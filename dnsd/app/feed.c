@@ -72,6 +72,8 @@ static void feed_idle(struct app *a)
         reload_start(a);
     } else if (a->feed_again && a->store != NULL) {
         read_feed(a);
+    } else {
+        app_serve(a); /* the zone is as good as it gets */
     }
 }
 
