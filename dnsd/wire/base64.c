@@ -10,7 +10,7 @@ static bool read_group(const char *text, bool last, struct buf_writer *out)
     size_t padding = !last || text[3] != '=' ? 0 : text[2] != '=' ? 1 : 2;
     uint32_t bits = 0;
     for (size_t i = 0; i < 4 - padding; i++) {
-        const char *digit = memchr(digits, text[i], 64);
+        const char *digit = text[i] != '\0' ? strchr(digits, text[i]) : NULL;
         if (digit == NULL) {
             return false;
         }

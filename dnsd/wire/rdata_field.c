@@ -154,11 +154,13 @@ static enum err read_input_name(const char *text, const struct wire_name *apex,
     if (looks_like_ipv4(text) || looks_like_ipv6(text)) {
         return err_set(info, ERR_MALFORMED, "this is an address, but a host name belongs here");
     }
-    enum err e = strcmp(text, "@") != 0 ? wire_name_from_text(text, NULL, out, info) : ERR_OK;
-    if (e == ERR_OK && (strcmp(text, "@") == 0 || out->labels == 1)) {
-        e = wire_name_from_text(text, apex, out, info);
+    if (strcmp(text, "@") != 0) {
+        enum err e = wire_name_from_text(text, NULL, out, info);
+        if (e != ERR_OK || out->labels != 1) {
+            return e;
+        }
     }
-    return e;
+    return wire_name_from_text(text, apex, out, info);
 }
 
 static enum err read_name(const struct wire_token *token, const struct rdata_context *c,
