@@ -148,9 +148,14 @@ static enum err add_static(struct zone *z, const struct zone_options *o, struct 
 
 enum err zone_new(const struct zone_options *options, struct zone **out, struct err_info *info)
 {
-    struct zone *z = mem_xalloc(sizeof *z);
     struct hash_key hash;
     enum err e;
+    if (options->apex.len + WIRE_LABEL_MAX + 1 > WIRE_NAME_MAX) {
+        return err_set(info, ERR_LIMIT,
+                       "the domain is too long: with a label of %d octets its names must fit into %d",
+                       WIRE_LABEL_MAX, WIRE_NAME_MAX);
+    }
+    struct zone *z = mem_xalloc(sizeof *z);
     if (getrandom(&hash, sizeof hash, 0) != (ssize_t)sizeof hash) {
         free(z);
         return err_set(info, ERR_IO, "the system has no random numbers");
@@ -374,9 +379,6 @@ enum err zone_user_put(struct zone *z, const char *name, const char *core_id, st
     size_t len;
     if (!zone_label_key(name, key, &len)) {
         return err_set(info, ERR_MALFORMED, "user name %.70s is not one label", name);
-    }
-    if (len + z->apex.len > WIRE_NAME_MAX) {
-        return err_set(info, ERR_LIMIT, "user name %.70s is too long for the domain", name);
     }
     int core = zone_core_index(z, core_id);
     if (core < 0) {
