@@ -17,7 +17,8 @@
 /* Parses LEN bytes; *out is the caller's to json_decref(). Duplicate keys and NULs are refused. */
 enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *info) MUST_USE;
 /* The same, and it must be an object. */
-enum err jx_parse_object(const char *text, size_t len, json_t **out, struct err_info *info) MUST_USE;
+enum err jx_parse_object(const char *text, size_t len, json_t **out,
+                         struct err_info *info) MUST_USE;
 
 /* *out is borrowed from OBJECT. */
 enum err jx_string(const json_t *object, const char *key, const char **out,

@@ -23,7 +23,8 @@ struct wire_name {
     uint8_t bytes[WIRE_NAME_MAX];
 };
 
-/* Lower-cases N octets; DST may be SRC. Length octets (< 64) are not letters, so whole names fold. */
+/* Lower-cases N octets; DST may be SRC. Length octets (< 64) are not letters, so whole names fold.
+ */
 void wire_name_fold(uint8_t *dst, const uint8_t *src, size_t n);
 
 /* Reads presentation form (RFC 1035 §5.1: \. and \DDD escapes). Without a trailing dot the name is
@@ -31,7 +32,8 @@ void wire_name_fold(uint8_t *dst, const uint8_t *src, size_t n);
 enum err wire_name_from_text(const char *text, const struct wire_name *origin,
                              struct wire_name *out, struct err_info *info) MUST_USE;
 
-/* Reads an uncompressed name from the first octets of BYTES. ERR_MALFORMED if it does not end there. */
+/* Reads an uncompressed name from the first octets of BYTES. ERR_MALFORMED if it does not end
+ * there. */
 enum err wire_name_from_wire(const uint8_t *bytes, size_t len, struct wire_name *out) MUST_USE;
 
 /* Absolute text with a trailing dot, terminated; odd octets escaped. OUT has WIRE_NAME_TEXT_MAX. */

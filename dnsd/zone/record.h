@@ -33,9 +33,10 @@
 #include "dnsd/wire/name.h"
 #include "dnsd/wire/type.h"
 
-#define RECORD_RRS_MAX  100   /* values in one RRset (the shape of CVE-2024-1737) */
-#define RECORD_BYTES_MAX 60000 /* wire bytes of one RRset: one TCP message with room for the rest */
-#define RECORD_TTL_MAX  2147483647 /* RFC 2181 §8 */
+#define RECORD_RRS_MAX   100   /* values in one RRset (the shape of CVE-2024-1737) */
+#define RECORD_BYTES_MAX 60000 /* wire bytes of one RRset: one TCP message with room for the rest  \
+                                */
+#define RECORD_TTL_MAX 2147483647 /* RFC 2181 §8 */
 
 struct record_data {
     uint8_t *bytes; /* owned: wire form, uncompressed */
@@ -44,7 +45,7 @@ struct record_data {
 struct record_rrset {
     uint16_t type;
     uint32_t ttl;
-    bool ttl_default; /* no TTL was given: it follows the zone's default */
+    bool ttl_default;         /* no TTL was given: it follows the zone's default */
     struct record_data *data; /* owned; in the order given, no duplicates */
     size_t count;
 };
@@ -62,8 +63,8 @@ enum err record_from_json(const char *json, const struct wire_name *apex, uint32
                           struct record_set *out, record_problem_cb *on_problem,
                           void *ctx) MUST_USE;
 
-/* The row for SET: canonical (members sorted, one line), so that equal sets are equal texts. The
- * caller frees it. */
+/* The row for SET: canonical (members sorted, one line), so that equal sets are equal texts. Names
+ * are written absolute, whatever APEX is. The caller frees it. */
 char *record_to_json(const struct record_set *set, const struct wire_name *apex);
 
 /* Adds one value in presentation form. TTL < 0: none given, so the default or what the type has. A
