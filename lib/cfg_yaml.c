@@ -2,6 +2,7 @@
  * it expands aliases, has no limits and forgets duplicates. */
 #include "cfg_priv.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,7 @@ static void on_open(struct builder *b, enum cfg_kind kind, unsigned line)
 
 static void on_close(struct builder *b)
 {
+    assert(b->depth > 0); /* libyaml closes what it has opened, once */
     struct cfg_node *n = b->open[--b->depth];
     if (n->kind == CFG_MAP) {
         cfg_map_index(b->c, n);

@@ -376,6 +376,10 @@ static void the_path_comes_from_the_environment_if_not_given(void **state)
     assert_string_equal(c.path, override_path);
     config_free(&c);
     config_problems_free(&p);
+    write_file(override_path, "core: [\n");
+    assert_int_equal(config_load(override_path, &c, &p), ERR_MALFORMED);
+    assert_int_equal(p.count, 1); /* not laid over itself */
+    config_problems_free(&p);
 }
 
 static void the_state_dir_follows_the_store(void **state)

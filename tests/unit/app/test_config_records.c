@@ -228,16 +228,16 @@ static void bad_entries_are_told_where_they_stand(void **state)
     }
 }
 
-static void a_name_below_a_service_name_is_free(void **state)
+static void names_around_a_service_name_are_free(void **state)
 {
     struct config c;
     struct config_problems p;
     (void)state;
     assert_int_equal(load("dns: {domain: a.example, staticEntries: {x.reg: {a: 192.0.2.1}, "
-                          "_acme.lsc: {txt: t}}}\n",
+                          "_acme.lsc: {txt: t}, reg.x: {a: 192.0.2.1}, lsc.x: {a: 192.0.2.1}}}\n",
                           &c, &p),
                      ERR_OK);
-    assert_int_equal(c.dns.static_entries.count, 2);
+    assert_int_equal(c.dns.static_entries.count, 4);
     config_free(&c);
     config_problems_free(&p);
 }
@@ -301,7 +301,7 @@ int main(void)
         cmocka_unit_test(the_domains_own_records_arrive),
         cmocka_unit_test(records_without_a_domain_are_checked),
         cmocka_unit_test(bad_entries_are_told_where_they_stand),
-        cmocka_unit_test(a_name_below_a_service_name_is_free),
+        cmocka_unit_test(names_around_a_service_name_are_free),
         cmocka_unit_test(one_name_written_in_two_ways_is_told),
         cmocka_unit_test(bad_root_records_are_told_once),
     };

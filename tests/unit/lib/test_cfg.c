@@ -274,6 +274,20 @@ static void a_second_file_wins_key_by_key(void **state)
     cfg_free(c);
 }
 
+static void a_third_file_wins_over_both(void **state)
+{
+    struct cfg *c = parse("a: 1\nb: 1\nc: 1\n");
+    (void)state;
+    cfg_add(c, "second.yml", "c: 2\nb: 2\n", 10);
+    cfg_add(c, "third.yml", "b: 3\n", 5);
+    expect_problems(c, "");
+    assert_int_equal(cfg_root(c)->count, 3);
+    assert_string_equal(text_at(c, "a"), "1");
+    assert_string_equal(text_at(c, "b"), "3");
+    assert_string_equal(text_at(c, "c"), "2");
+    cfg_free(c);
+}
+
 static void an_unset_value_may_be_filled_later(void **state)
 {
     struct cfg *c = parse("dns:\nkey: REPLACE ME\n");
@@ -585,6 +599,7 @@ int main(void)
         cmocka_unit_test(duplicates_are_problems_and_the_first_stays),
         cmocka_unit_test(a_hundred_thousand_keys_are_quick),
         cmocka_unit_test(a_second_file_wins_key_by_key),
+        cmocka_unit_test(a_third_file_wins_over_both),
         cmocka_unit_test(an_unset_value_may_be_filled_later),
         cmocka_unit_test(syntax_errors_of_all_files_are_told),
         cmocka_unit_test(absent_keys_take_the_line_of_their_section),

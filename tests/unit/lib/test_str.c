@@ -87,6 +87,7 @@ static void nearest_suggests_slips_only(void **state)
         {"prot", "port"},    {"ipp", "ip"},         {"xyz", NULL},
         {"p", NULL},         {"dmn", NULL},         {"", NULL},
         {"po", NULL},        {"domains", "domain"}, {"ip6", "ip6"},
+        {"pxyt", NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
