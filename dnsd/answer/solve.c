@@ -11,6 +11,7 @@
 #include "lib/buf.h"
 
 #define CHAIN_MAX 16
+#define POINTER_MAX 0x3FFF
 /* RFC 8482 §4.2: an answer to ANY that nobody needs to ask again soon. */
 #define ANY_TTL_S 3600
 
@@ -44,7 +45,9 @@ static const struct zone_rrset *find_type(const struct job *j, const struct zone
     return zone_node_find(node, type);
 }
 
-/* Addresses of the name servers in SET (just written at SET_AT) that the zone knows. */
+/* Addresses of the name servers in SET (just written at SET_AT) that the zone knows. Their owners are
+ * pointers into SET, and a pointer has 14 bits (RFC 1035 §4.1.4): of servers beyond its reach, as a
+* hundred of the longest names can be, the address is left to the resolver. */
 static void write_glue(struct job *j, const struct zone_rrset *set, size_t set_at)
 {
     const uint8_t *wire = zone_rrset_wire(set);
@@ -52,6 +55,9 @@ static void write_glue(struct job *j, const struct zone_rrset *set, size_t set_a
     for (uint32_t at = 0; at < set->len;) {
         uint32_t data = at + NODE_RR_HEADER;
         uint32_t end = data + get_u16(wire + at + 10);
+        if (set_at + data > POINTER_MAX) {
+            return;
+        }
         if (patch < set->patches && set->patch[patch] < end) {
             struct step s;
             step_to(&s, wire + data, set->patch[patch] - data, (unsigned)(set_at + data));
@@ -70,13 +76,15 @@ static void write_glue(struct job *j, const struct zone_rrset *set, size_t set_a
     }
 }
 
-/* RFC 1034 §4.2.1; RFC 9471 §3.1: glue that does not fit means TC. */
+/* RFC 1034 §4.2.1; RFC 9471 §3.1: glue that does not fit means TC. Over TCP there is no more to ask
+ * for, so there it is what fits. */
 static void refer(struct job *j, const struct step *s, const struct zone_match *m)
 {
     const struct zone_rrset *ns = zone_node_find(m->node, TYPE_NS);
     size_t at = j->len;
     if (write_rrset(j, SECTION_AUTHORITY, ns, s->owner_at + s->label_at[m->cut])) {
         write_glue(j, ns, at);
+        j->overflow = j->overflow && j->transport == ANSWER_UDP;
     }
 }
 
