@@ -279,12 +279,12 @@ static void a_third_file_wins_over_both(void **state)
     struct cfg *c = parse("a: 1\nb: 1\nc: 1\n");
     (void)state;
     cfg_add(c, "second.yml", "c: 2\nb: 2\n", 10);
-    cfg_add(c, "third.yml", "b: 3\n", 5);
+    cfg_add(c, "third.yml", "c: 3\n", 5);
     expect_problems(c, "");
     assert_int_equal(cfg_root(c)->count, 3);
     assert_string_equal(text_at(c, "a"), "1");
-    assert_string_equal(text_at(c, "b"), "3");
-    assert_string_equal(text_at(c, "c"), "2");
+    assert_string_equal(text_at(c, "b"), "2");
+    assert_string_equal(text_at(c, "c"), "3");
     cfg_free(c);
 }
 
