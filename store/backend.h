@@ -61,6 +61,7 @@ struct backend_statement {
     size_t params;                      /* ?1 to ?N */
     size_t sets;                        /* it is carried out once for each */
     bool must_change;                   /* each set must change a row, else ERR_CONFLICT */
+    bool any_order; /* sets with different first values may change places: nearby rows together */
 };
 
 struct backend_batch {

@@ -5,6 +5,7 @@
 
 #include "conn_priv.h"
 #include "error_sqlite.h"
+#include "order.h"
 
 /* SQLite keeps what the system said only on some of its paths; on the others (a commit) errno still
  * has it, since run() cleared it before. */
@@ -90,13 +91,14 @@ enum err conn_exec(struct conn *c, const char *sql, struct err_info *info)
     return e == ERR_OK ? run(c, stmt, NULL, 0, &changed, info) : e;
 }
 
-static enum err statement(struct conn *c, const struct backend_statement *st, uint64_t *changes,
-                          struct err_info *info)
+static enum err statement(struct conn *c, const struct backend_statement *st,
+                          const struct order_item *order, uint64_t *changes, struct err_info *info)
 {
     sqlite3_stmt *stmt = NULL;
     enum err e = prepared(c, st->sql, &stmt, info);
     *changes = 0;
-    for (size_t set = 0; set < st->sets && e == ERR_OK; set++) {
+    for (size_t i = 0; i < st->sets && e == ERR_OK; i++) {
+        size_t set = order != NULL ? order[i].set : i;
         uint64_t changed = 0;
         e = run(c, stmt, st->values + set * st->params, st->params, &changed, info);
         *changes += changed;
@@ -104,6 +106,31 @@ static enum err statement(struct conn *c, const struct backend_statement *st, ui
             e = err_set(info, ERR_CONFLICT, "%s: a row was not as expected", c->path);
         }
     }
+    return e;
+}
+
+/* A million names in the order of their keys touch each page once; in any other order, each page
+ * many times, now and in every scan from then on, since rows lie in the order they came. Statements
+ * that share their values share the order. */
+static enum err statements(struct conn *c, const struct backend_batch *batch, uint64_t *changes,
+                           size_t *failed, struct err_info *info)
+{
+    const struct backend_statement *sorted = NULL;
+    struct order_item *order = NULL;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < batch->count && e == ERR_OK; i++) {
+        const struct backend_statement *st = &batch->statements[i];
+        *failed = i;
+        bool shares = sorted != NULL && sorted->values == st->values &&
+                      sorted->params == st->params && sorted->sets == st->sets;
+        if (st->any_order && !shares) {
+            free(order);
+            order = order_of(st);
+            sorted = st;
+        }
+        e = statement(c, st, st->any_order ? order : NULL, &changes[i], info);
+    }
+    free(order);
     return e;
 }
 
@@ -124,10 +151,7 @@ enum err conn_batch(struct conn *c, const struct backend_batch *batch, uint64_t 
     if (e != ERR_OK) {
         return e;
     }
-    for (size_t i = 0; i < batch->count && e == ERR_OK; i++) {
-        *failed = i;
-        e = statement(c, &batch->statements[i], &changes[i], info);
-    }
+    e = statements(c, batch, changes, failed, info);
     if (e == ERR_OK) {
         e = conn_exec(c, "COMMIT", info);
     }
@@ -252,6 +276,7 @@ enum err conn_scan(struct conn *c, const struct backend_scan *scan, struct err_i
         e = scan_one(c, scan, i, info);
     }
     roll_back(c); /* there is nothing to commit */
+    sqlite3_db_release_memory(c->db);
     return e;
 }
 

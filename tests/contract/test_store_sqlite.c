@@ -1,7 +1,4 @@
 /* The store on SQLite: the common suite. What only a file can do is in test_store_file.c. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "store_file.h"
 #include "store_suite.h"
