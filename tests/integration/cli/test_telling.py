@@ -20,6 +20,7 @@ def store(config=None, cores=()):
     return d
 
 
+# This core's addresses are in the configuration (harness); the daemon writes its row when it starts.
 A = ("core-a", "--ip", "192.0.2.1", "--ipv6", "2001:db8::1")
 B = ("core-b", "--ip", "192.0.2.2")
 
@@ -73,8 +74,20 @@ def test_what_is_doubtful_is_said():
     assert len(d.dnsctl("delegation", "--json").json()["warnings"]) == 2
 
 
+def test_before_the_first_start():
+    """The configuration's own core is as good as registered, its addresses win over a row's."""
+    d = store()
+    first = d.dnsctl("delegation").out
+    assert "192.0.2.1" in first and os.listdir(d.folder) == ["dnsd.yml"]
+    d.dnsctl("cores", "set", "core-a", "--ip", "192.0.2.99")
+    assert d.dnsctl("delegation").out == first
+    d.dnsctl("cores", "set", *B)
+    assert [line[2] for line in lines_of(d.dnsctl("delegation")) if line[1] == "A"] == \
+        ["192.0.2.1", "192.0.2.2"]
+
+
 def test_no_name_server_at_all():
-    d = store(cores=[("core-c", "--url", "https://c.example.org")])
+    d = store({"core": {"ip": None, "ipv6": None}}, cores=[("core-c", "--url", "https://c.example.org")])
     tool = d.dnsctl("delegation", expect=NOTHING)
     assert tool.out == "" and "cores set" in tool.err
 

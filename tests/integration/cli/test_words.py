@@ -135,7 +135,7 @@ def test_records_need_a_domain():
 @pytest.mark.parametrize("words", ["records list", "records export", "records export-zone",
                                    "records delete x", "users list", "users get x",
                                    "users delete x", "cores list", "cores drain x",
-                                   "cores delete x", "delegation"])
+                                   "cores delete x"])
 def test_without_a_store_nothing_is_there(words):
     d = harness.Dnsd()
     tool = d.dnsctl(*words.split(), expect=USAGE)

@@ -379,6 +379,15 @@ def test_users_of_other_programs_can_be_named(store):
     assert set(rows(store, "user-core/")) == {"alice"}
 
 
+def test_hashed_names_are_not_written_in_clear():
+    d = harness.Dnsd({"platform": {"piiMode": "hashed", "piiHmacKey": "QUFB" * 10 + "QUE="}})
+    d.dnsctl("cores", "set", "core-a", "--ip", "192.0.2.1")
+    for words in (["set", "alice", "core-a"], ["load", "-"]):
+        tool = d.dnsctl("users", *words, input="alice,core-a\n", expect=FAILED)
+        assert "piiMode" in tool.err and "QUFB" not in tool.err
+    assert rows(d, "user-core/") == {}
+
+
 def test_users_load_counts(store):
     text = "\ufeffname,core\n# a comment\n\nalice , core-b\n\"Zoe\",core-a\r\nyan,core-a"
     tool = store.dnsctl("users", "load", "-", input=text)
