@@ -10,7 +10,7 @@
 #include "answer_priv.h"
 #include "lib/buf.h"
 
-#define CHAIN_MAX 16
+#define CHAIN_MAX   16
 #define POINTER_MAX 0x3FFF
 /* RFC 8482 §4.2: an answer to ANY that nobody needs to ask again soon. */
 #define ANY_TTL_S 3600
@@ -45,9 +45,9 @@ static const struct zone_rrset *find_type(const struct job *j, const struct zone
     return zone_node_find(node, type);
 }
 
-/* Addresses of the name servers in SET (just written at SET_AT) that the zone knows. Their owners are
- * pointers into SET, and a pointer has 14 bits (RFC 1035 §4.1.4): of servers beyond its reach, as a
-* hundred of the longest names can be, the address is left to the resolver. */
+/* Addresses of the name servers in SET (just written at SET_AT) that the zone knows. Their owners
+ * are pointers into SET, and a pointer has 14 bits (RFC 1035 §4.1.4): of servers beyond its reach,
+ * as a hundred of the longest names can be, the address is left to the resolver. */
 static void write_glue(struct job *j, const struct zone_rrset *set, size_t set_at)
 {
     const uint8_t *wire = zone_rrset_wire(set);
