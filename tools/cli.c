@@ -11,38 +11,44 @@
 #include "lib/file_sys.h"
 #include "lib/mem.h"
 
-static void say(const struct cli *cli, const char *kind, const char *fmt, va_list ap)
+#define LINE_MAX_LEN 2048 /* a longer message is cut */
+
+static void say(const struct cli *cli, const char *kind, const char *text)
 {
     fflush(stdout); /* what was printed before comes before */
-    fprintf(stderr, "%s: %s", cli->program, kind);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s: %s%s\n", cli->program, kind, text);
 }
 
 int cli_fail(const struct cli *cli, const char *fmt, ...)
 {
+    char text[LINE_MAX_LEN];
     va_list ap;
     va_start(ap, fmt);
-    say(cli, "", fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    say(cli, "", text);
     return CLI_FAILED;
 }
 
 int cli_nothing(const struct cli *cli, const char *fmt, ...)
 {
+    char text[LINE_MAX_LEN];
     va_list ap;
     va_start(ap, fmt);
-    say(cli, "", fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    say(cli, "", text);
     return CLI_NOTHING;
 }
 
 void cli_warn(const struct cli *cli, const char *fmt, ...)
 {
+    char text[LINE_MAX_LEN];
     va_list ap;
     va_start(ap, fmt);
-    say(cli, "warning: ", fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    say(cli, "warning: ", text);
 }
 
 int cli_output_failed(const struct cli *cli, int reason)
@@ -107,6 +113,16 @@ int cli_need_domain(const struct cli *cli)
     if (cli->config.dns.domain_text == NULL) {
         return cli_fail(cli, "%s: dns.domain is not set, so there are no names to work with",
                         cli->config.path);
+    }
+    return CLI_OK;
+}
+
+int cli_need_cleartext(const struct cli *cli)
+{
+    if (cli->config.platform.pii_hashed) {
+        return cli_fail(cli,
+                        "platform.piiMode is hashed: user names must not be stored as they are; "
+                        "the platform itself writes these rows");
     }
     return CLI_OK;
 }

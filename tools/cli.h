@@ -59,6 +59,10 @@ bool cli_store_is_missing(const struct cli *cli);
 /* CLI_OK if there is a domain; else says that dns.domain is missing. */
 int cli_need_domain(const struct cli *cli);
 
+/* CLI_OK if user names may be written as they are; else (platform.piiMode: hashed) says that not.
+ */
+int cli_need_cleartext(const struct cli *cli);
+
 /* The domain, or the root if the platform has none. */
 const struct wire_name *cli_apex(const struct cli *cli);
 

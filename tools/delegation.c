@@ -70,10 +70,8 @@ static void warn_of_cores(struct delegation *d, size_t servers)
         warn(d, "there is one name server only: when it is away, so is the domain (RFC 1034 §4.1 "
                 "asks for two)");
     }
-    if (db_cores_list(d->cli->db, &cores, &info) != ERR_OK) {
-        return;
-    }
-    for (size_t i = 0; i < cores.count; i++) {
+    enum err e = view_cores(d->cli, &cores, &info);
+    for (size_t i = 0; e == ERR_OK && i < cores.count; i++) {
         if (cores.items[i].ip == NULL && cores.items[i].ipv6 == NULL) {
             snprintf(line, sizeof line,
                      "core %.63s has no address and is no name server: dnsctl cores set %.63s "
@@ -140,8 +138,11 @@ int delegation_show(struct cli *cli)
     struct rows rows;
     size_t servers;
     int code = cli_need_domain(cli);
-    if (code != CLI_OK || (code = cli_open(cli, DB_READ)) != CLI_OK ||
-        (code = rows_read(cli, &rows)) != CLI_OK) {
+    /* Before the first start there is no store, but the registrar can be told already. */
+    if (code == CLI_OK && !cli_store_is_missing(cli)) {
+        code = cli_open(cli, DB_READ);
+    }
+    if (code != CLI_OK || (code = rows_read(cli, &rows)) != CLI_OK) {
         return code;
     }
     code = view_make(cli, &rows, &d.view);

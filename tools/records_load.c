@@ -68,29 +68,36 @@ static json_t *to_json(const struct cfg_node *n)
     return out;
 }
 
+/* The part of AT that STEP names: "[1]" of a list, "name" of a map; NULL if there is none. */
+static const struct cfg_node *part_of(const struct cfg_node *at, char *step)
+{
+    uint32_t index;
+    if (step[0] != '[') {
+        return at->kind == CFG_MAP ? cfg_get(at, step) : NULL;
+    }
+    step[strcspn(step, "]")] = '\0';
+    bool in_list =
+        at->kind == CFG_LIST && str_parse_u32(step + 1, UINT32_MAX, &index) && index < at->count;
+    return in_list ? at->items[index] : NULL;
+}
+
 /* The node that WHERE ("mx[1].priority") points at below MAP, as far as it goes. */
 static const struct cfg_node *find_where(const struct cfg_node *map, const char *where)
 {
+    char *copy = mem_xstrdup(where);
     const struct cfg_node *at = map;
-    while (*where != '\0') {
-        size_t len = strcspn(where + 1, ".[") + 1;
-        const struct cfg_node *next = NULL;
-        if (where[0] == '[') {
-            size_t index = strtoul(where + 1, NULL, 10);
-            next = at->kind == CFG_LIST && index < at->count ? at->items[index] : NULL;
-        } else {
-            size_t skip = where[0] == '.';
-            char *key = mem_xstrdup(where + skip);
-            key[len - skip] = '\0';
-            next = at->kind == CFG_MAP ? cfg_get(at, key) : NULL;
-            free(key);
-        }
-        if (next == NULL) {
-            break;
-        }
-        at = next;
-        where += len;
+    const struct cfg_node *next = map;
+    char *step = copy;
+    while (next != NULL && *step != '\0') {
+        char *end = step + 1 + strcspn(step + 1, ".[");
+        char kept = *end;
+        *end = '\0';
+        next = part_of(at, step);
+        at = next != NULL ? next : at;
+        *end = kept;
+        step = end + (kept == '.');
     }
+    free(copy);
     return at;
 }
 

@@ -155,7 +155,7 @@ static int round_of(struct cli *cli, struct records_file *file, bool *raced)
 {
     bool dry_run = (cli->args.given & ARGS_DRY_RUN) != 0;
     struct work w = {.cli = cli, .file = file};
-    int code = cli->db != NULL ? rows_read(cli, &w.rows) : CLI_OK;
+    int code = rows_read(cli, &w.rows);
     *raced = false;
     if (code == CLI_OK) {
         plan_make(&w.rows, &file->wishes, (cli->args.given & ARGS_REPLACE) != 0, &w.plan);

@@ -75,7 +75,7 @@ int rows_read(struct cli *cli, struct rows *out)
 {
     struct err_info info = {.text = ""};
     *out = (struct rows){.count = 0};
-    if (db_scan(cli->db, PREFIX, on_row, out, &info) != ERR_OK) {
+    if (cli->db != NULL && db_scan(cli->db, PREFIX, on_row, out, &info) != ERR_OK) {
         rows_free(out);
         return cli_fail(cli, "the store: %s", info.text);
     }

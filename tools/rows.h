@@ -21,7 +21,8 @@ struct rows {
     size_t count, cap;
 };
 
-/* Reads every row; warns of what cannot be served. CLI_OK, or said why not. */
+/* Reads every row (none if no store was opened); warns of what cannot be served. CLI_OK, or said
+ * why not. */
 int rows_read(struct cli *cli, struct rows *out);
 void rows_free(struct rows *rows);
 

@@ -125,23 +125,20 @@ static const struct store_core *emptiest(const struct db_cores *cores)
     return best;
 }
 
-/* The core that a user is to have; CLI_OK, or said why there is none. */
-static int choose(struct cli *cli, const struct db_cores *cores, const char **id)
+/* The core that a user is to have; borrowed. NULL: said why there is none. */
+static const char *choose(struct cli *cli, const struct db_cores *cores)
 {
-    if (cli->count == 2) {
-        if (db_cores_find(cores, cli->words[1]) == NULL) {
-            return cli_fail(cli, "there is no core %s; dnsctl cores list shows them",
-                            cli->words[1]);
-        }
-        *id = cli->words[1];
-        return CLI_OK;
+    const char *wanted = cli->count == 2 ? cli->words[1] : NULL;
+    const struct store_core *core = wanted != NULL ? db_cores_find(cores, wanted) : emptiest(cores);
+    if (core != NULL) {
+        return core->id;
     }
-    const struct store_core *core = emptiest(cores);
-    if (core == NULL) {
-        return cli_fail(cli, "no core is available for a new user; dnsctl cores list shows them");
+    if (wanted != NULL) {
+        cli_fail(cli, "there is no core %s; dnsctl cores list shows them", wanted);
+    } else {
+        cli_fail(cli, "no core is available for a new user; dnsctl cores list shows them");
     }
-    *id = core->id;
-    return CLI_OK;
+    return NULL;
 }
 
 static enum err check_new(struct cli *cli, const char *label, struct err_info *info)
@@ -177,11 +174,10 @@ int users_set(struct cli *cli)
     struct err_info info = {.text = ""};
     struct db_cores cores = {.count = 0};
     char label[WIRE_LABEL_MAX + 1];
-    const char *core = NULL;
     char *name = NULL;
     char *old = NULL;
-    int code = cli_open(cli, DB_WRITE);
-    if (code != CLI_OK) {
+    int code = cli_need_cleartext(cli);
+    if (code != CLI_OK || (code = cli_open(cli, DB_WRITE)) != CLI_OK) {
         return code;
     }
     if (find(cli, cli->words[0], &name, &old, &info) != ERR_OK ||
@@ -192,8 +188,9 @@ int users_set(struct cli *cli)
         code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
     } else if (old != NULL && cli->count == 1) {
         code = put(cli, name, old, old); /* without a core, one who has a place keeps it */
-    } else if ((code = choose(cli, &cores, &core)) == CLI_OK) {
-        code = put(cli, old != NULL ? name : label, core, old);
+    } else {
+        const char *core = choose(cli, &cores);
+        code = core != NULL ? put(cli, old != NULL ? name : label, core, old) : CLI_FAILED;
     }
     db_cores_free(&cores);
     free(name);

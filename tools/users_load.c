@@ -179,8 +179,8 @@ static int load(struct load *l)
 {
     struct err_info info = {.text = ""};
     struct store_tally total = {.added = 0};
-    int code = cli_open(l->cli, DB_WRITE);
-    if (code != CLI_OK) {
+    int code = cli_need_cleartext(l->cli);
+    if (code != CLI_OK || (code = cli_open(l->cli, DB_WRITE)) != CLI_OK) {
         return code;
     }
     if (taken_scan(l->cli, "core-info/", NULL, &l->cores, &info) != ERR_OK ||

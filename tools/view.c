@@ -13,23 +13,39 @@ struct view {
     const struct zone_snapshot *snapshot; /* our reference */
 };
 
-/* "host.example.org" or "mail@example.org" as a name; len 0 if there is none. */
-static struct wire_name soa_name(const char *text, const struct wire_name *apex)
+/* ---- the configuration's part -------------------------------------------------------------- */
+
+static enum err soa_name(const char *key, const char *text, struct wire_name *out,
+                         struct err_info *info)
 {
-    struct wire_name name = {.len = 0};
-    if (text != NULL && strchr(text, '@') == NULL) {
-        bool absolute = strchr(text, '.') != NULL;
-        enum err e = wire_name_from_text(text, absolute ? NULL : apex, &name, NULL);
-        if (e != ERR_OK) {
-            name.len = 0;
-        }
+    if (text == NULL) {
+        return ERR_OK;
     }
-    return name;
+    enum err e = wire_name_from_text(text, NULL, out, info);
+    return e == ERR_OK ? e : err_prefix(info, e, "dns.records.root.soa.%s: ", key);
 }
 
-static enum err zone_of(struct cli *cli, struct zone **out, struct err_info *info)
+static enum err put_soa(const struct config *c, struct zone_options *o, struct err_info *info)
 {
-    const struct config *c = &cli->config;
+    const struct config_soa *s = &c->dns.soa;
+    bool is_mail = s->admin != NULL && strchr(s->admin, '@') != NULL;
+    o->soa = (struct zone_soa){
+        .serial = s->serial,
+        .refresh_s = s->refresh_s,
+        .retry_s = s->retry_s,
+        .expire_s = s->expiration_s,
+        .minimum_s = s->minimum_s,
+    };
+    o->contact = is_mail ? s->admin : c->lets_encrypt.email;
+    enum err e = soa_name("primary", s->primary, &o->soa.primary, info);
+    if (e == ERR_OK && !is_mail) {
+        e = soa_name("admin", s->admin, &o->soa.admin, info);
+    }
+    return e;
+}
+
+static enum err zone_of(const struct config *c, struct zone **out, struct err_info *info)
+{
     size_t statics = c->dns.static_entries.count;
     size_t servers = c->dns.nameservers.count;
     struct zone_entry *entries = mem_xalloc((statics + 1) * sizeof *entries);
@@ -53,32 +69,61 @@ static enum err zone_of(struct cli *cli, struct zone **out, struct err_info *inf
         .static_entries = entries,
         .static_entries_count = statics,
         .root = &c->dns.root,
-        .soa =
-            {
-                .primary = soa_name(c->dns.soa.primary, cli_apex(cli)),
-                .admin = soa_name(c->dns.soa.admin, cli_apex(cli)),
-                .serial = c->dns.soa.serial,
-                .refresh_s = c->dns.soa.refresh_s,
-                .retry_s = c->dns.soa.retry_s,
-                .expire_s = c->dns.soa.expiration_s,
-                .minimum_s = c->dns.soa.minimum_s,
-            },
-        .contact = c->lets_encrypt.email,
         .caa_issue = c->lets_encrypt.caa,
     };
-    if (c->dns.soa.admin != NULL && strchr(c->dns.soa.admin, '@') != NULL) {
-        options.contact = c->dns.soa.admin;
+    enum err e = put_soa(c, &options, info);
+    if (e == ERR_OK) {
+        e = zone_new(&options, out, info);
     }
-    enum err e = zone_new(&options, out, info);
     free(list);
     free(entries);
+    return e;
+}
+
+/* ---- cores --------------------------------------------------------------------------------- */
+
+static void replace(const char **text, const char *with)
+{
+    if (with != NULL) {
+        free((char *)*text);
+        *text = mem_xstrdup(with);
+    }
+}
+
+/* The place of core ID, made (empty) if it is not there. The list stays in order. */
+static struct store_core *place_of(struct db_cores *cores, const char *id)
+{
+    size_t at = 0;
+    while (at < cores->count && strcmp(cores->items[at].id, id) < 0) {
+        at++;
+    }
+    if (at == cores->count || strcmp(cores->items[at].id, id) != 0) {
+        cores->items = mem_xrealloc(cores->items, (cores->count + 1) * sizeof *cores->items);
+        memmove(cores->items + at + 1, cores->items + at,
+                (cores->count - at) * sizeof *cores->items);
+        cores->items[at] = (struct store_core){.id = mem_xstrdup(id), .available = true};
+        cores->count++;
+    }
+    return &cores->items[at];
+}
+
+enum err view_cores(struct cli *cli, struct db_cores *out, struct err_info *info)
+{
+    const struct config *c = &cli->config;
+    *out = (struct db_cores){.count = 0};
+    enum err e = cli->db != NULL ? db_cores_list(cli->db, out, info) : ERR_OK;
+    if (e == ERR_OK && (c->core.ip != NULL || c->core.ipv6 != NULL)) {
+        struct store_core *own = place_of(out, c->core.id);
+        replace(&own->ip, c->core.ip);
+        replace(&own->ipv6, c->core.ipv6);
+    }
     return e;
 }
 
 static enum err put_cores(struct cli *cli, struct zone *zone, struct err_info *info)
 {
     struct db_cores cores;
-    enum err e = db_cores_list(cli->db, &cores, info);
+    enum err e = view_cores(cli, &cores, info);
     for (size_t i = 0; e == ERR_OK && i < cores.count; i++) {
         const struct store_core *c = &cores.items[i];
         struct err_info why = {.text = ""};
@@ -92,11 +137,11 @@ static enum err put_cores(struct cli *cli, struct zone *zone, struct err_info *i
             cli_warn(cli, "left out: %s", why.text);
         }
     }
-    if (e == ERR_OK) {
-        db_cores_free(&cores);
-    }
+    db_cores_free(&cores);
     return e;
 }
+
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static void put_rows(struct cli *cli, struct zone *zone, const struct rows *rows)
 {
@@ -114,11 +159,11 @@ int view_make(struct cli *cli, const struct rows *rows, struct view **out)
     struct err_info info = {.text = ""};
     struct view *v = mem_xalloc(sizeof *v);
     struct store_state state = {.revision = 0};
-    enum err e = zone_of(cli, &v->zone, &info);
+    enum err e = zone_of(&cli->config, &v->zone, &info);
     if (e == ERR_OK) {
         e = put_cores(cli, v->zone, &info);
     }
-    if (e == ERR_OK) {
+    if (e == ERR_OK && cli->db != NULL) {
         e = db_state(cli->db, &state, &info);
     }
     if (e != ERR_OK) {

@@ -9,7 +9,11 @@
 
 struct view; /* a zone and its snapshot */
 
-/* CLI_OK, or said why not. ROWS is borrowed for the call; NULL: without stored records. */
+/* The stored cores, and this one as the daemon registers it when it starts: the configuration's
+ * addresses win. Without a store (nothing opened) only this one. db_cores_free() in either case. */
+enum err view_cores(struct cli *cli, struct db_cores *out, struct err_info *info) MUST_USE;
+
+/* CLI_OK, or said why not. ROWS is borrowed for the call. */
 int view_make(struct cli *cli, const struct rows *rows, struct view **out);
 void view_free(struct view *v);
 
