@@ -127,3 +127,62 @@ def test_overrides_are_read_again(dnsd):
     os.unlink(path)
     dnsd.reload()
     harness.until("it is gone", lambda: dnsd.ask("laid-over").rcode == "NXDOMAIN")
+
+
+def test_what_needs_a_restart_is_told():
+    """Addresses, workers, store and account stay as they were, and the log says which key waits."""
+    d = harness.Dnsd().start()
+    for section, key, value, told in [
+            ("dns", "port", harness.free_port(), "dns.port"), ("dns", "workers", 1, "dns.workers"),
+            ("core", "id", "core-z", "core.id"), ("dns", "ip", "127.0.0.5", "dns.ip")]:
+        mark = d.process.mark()
+        before = d.config[section].get(key)
+        d.config[section][key] = value
+        d.write_config()
+        d.reload()
+        d.process.wait_log(f"warn.*{told}", since=mark)
+        d.process.wait_log("was read again", since=mark)
+        assert d.ask("core-a").an == 1
+        d.config[section][key] = before
+    d.stop()
+
+
+def test_another_domain_is_refused():
+    d = harness.Dnsd().start()
+    mark = d.process.mark()
+    d.config["dns"]["domain"] = "other.example.org"
+    d.write_config()
+    d.reload()
+    d.process.wait_log("dns.domain", since=mark)
+    assert d.ask("core-a").an == 1
+    d.stop()
+
+
+def test_what_follows_at_once():
+    """TTL, CHAOS, service names, wildcard, SOA and this core's own address."""
+    d = harness.Dnsd().start()
+    d.config["dns"].update({"defaultTTL": 77, "chaos": False, "serviceNames": ["hello"],
+                            "wildcard": "cores"})
+    d.config["core"]["ip"] = "192.0.2.111"
+    d.write_config()
+    d.reload()
+    harness.until("the TTL follows", lambda: d.ask("hello").answer[:1] and
+                  d.ask("hello").answer[0].split()[1] == "77")
+    assert d.ask("version.bind.", "TXT", qclass=3).rcode == "REFUSED"
+    assert d.ask("reg").answer, "no service name any more, but the wildcard has it"
+    harness.until("this core's address follows",
+                  lambda: [line.split()[3] for line in d.ask("core-a").answer] == ["192.0.2.111"])
+    d.stop()
+
+
+def test_challenges_survive_a_reload(dnsd):
+    import time
+    dnsd.sql(("INSERT INTO challenge(name, value, order_id, expires_ms) VALUES(?, ?, 'o', ?)",
+              ("_acme-challenge", "kept", int(time.time() * 1000) + 60000)))
+    harness.until("it is there", lambda: dnsd.ask("_acme-challenge", "TXT").an == 1)
+    for i in range(210, 215):
+        with_static(dnsd, i)
+        dnsd.reload()
+        while not dnsd.ask(f"fixed{i}").an:
+            assert dnsd.ask("_acme-challenge", "TXT").an == 1
+        assert dnsd.ask("_acme-challenge", "TXT").an == 1
