@@ -170,7 +170,7 @@ static void migrate(struct schema *s, size_t version)
         s->id = (struct backend_value){.kind = BACKEND_TEXT, .text = s->id_text};
         add(s, NAME, &s->id, 1, true);
     }
-    LOG_INFO("store", "schema is brought up to date", LOG_N("version", version));
+    LOG_INFO("store", "bringing the schema up to date", LOG_N("version", version));
     s->backend->ops->batch(s->backend, &s->batch, on_step, s);
 }
 
