@@ -173,6 +173,8 @@ static void bad_text(void **state)
         {"A", "\\#", "after \\# comes a length"},
         {"A", "\\# x", "after \\# comes a length"},
         {"A", "\\# 65536 00", "after \\# comes a length"},
+        {"A", "\\# \"4", "has no end"},
+        {"RP", "a.", "RP: too few fields"},
         {"AAAA", "192.0.2.1", "it belongs in A"},
         {"AAAA", "2001:db8::g", "not an IPv6 address"},
         {"AAAA", "fe80::1%eth0", "not an IPv6 address"},
@@ -324,6 +326,15 @@ static void other_strings_do_not_split(void **state)
     assert_int_equal(wire_rdata_from_text(TYPE_HINFO, text, NULL, data, &len, NULL), ERR_MALFORMED);
 }
 
+static void long_names_are_refused(void **state)
+{
+    char text[WIRE_NAME_TEXT_MAX + 8];
+    size_t len = 0;
+    (void)state;
+    snprintf(text, sizeof text, "%0*d", WIRE_NAME_TEXT_MAX, 0);
+    assert_int_equal(wire_rdata_from_text(TYPE_CNAME, text, NULL, data, &len, NULL), ERR_MALFORMED);
+}
+
 static void long_text_is_refused(void **state)
 {
     char *text = malloc(WIRE_RDATA_TEXT_MAX + 1);
@@ -423,6 +434,7 @@ int main(void)
         cmocka_unit_test(input_names),
         cmocka_unit_test(txt_splits_at_255),
         cmocka_unit_test(other_strings_do_not_split),
+        cmocka_unit_test(long_names_are_refused),
         cmocka_unit_test(long_text_is_refused),
         cmocka_unit_test(bad_octets),
         cmocka_unit_test(longest_texts),

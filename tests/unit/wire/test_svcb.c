@@ -200,6 +200,23 @@ static void too_many_parameters(void **state)
     assert_int_equal(wire_rdata_from_text(TYPE_SVCB, text, NULL, data, &len, &info), ERR_LIMIT);
 }
 
+static void lists_and_values_are_bounded(void **state)
+{
+    static char text[90000];
+    struct err_info info = {.text = ""};
+    size_t len = 0;
+    size_t at = (size_t)snprintf(text, sizeof text, "1 . mandatory=port");
+    (void)state;
+    for (int i = 0; i < 128; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, ",port");
+    }
+    assert_int_equal(wire_rdata_from_text(TYPE_SVCB, text, NULL, data, &len, &info), ERR_LIMIT);
+    assert_string_equal(info.text, "SVCB field 3: mandatory: more than 128 keys");
+    snprintf(text, sizeof text, "1 . key10=%040000d key11=%040000d", 0, 0);
+    assert_int_equal(wire_rdata_from_text(TYPE_SVCB, text, NULL, data, &len, &info), ERR_LIMIT);
+    assert_string_equal(info.text, "SVCB field 3: the parameters are too long");
+}
+
 /* One parameter more than is read, on the wire. */
 static void too_many_on_the_wire(void **state)
 {
@@ -219,6 +236,7 @@ int main(void)
         cmocka_unit_test(svcb_more),
         cmocka_unit_test(bad_text),
         cmocka_unit_test(bad_octets),
+        cmocka_unit_test(lists_and_values_are_bounded),
         cmocka_unit_test(too_many_parameters),
         cmocka_unit_test(too_many_on_the_wire),
     };

@@ -234,6 +234,34 @@ static void too_many_values_are_problems(void **state)
     str_free(&problems);
 }
 
+static void long_values_are_problems(void **state)
+{
+    static const struct {
+        const char *before;
+        const char *after;
+        const char *problem;
+    } rows[] = {
+        {"{\"mx\":{\"priority\":1,\"exchange\":\"", "\"}}", "mx: exchange: too long for a name\n"},
+        {"{\"caa\":{\"tag\":\"a\",\"value\":\"", "\"}}", "caa: the value is too long\n"},
+        {"{\"txt\":\"", "\"}", "txt: the text is too long\n"},
+    };
+    struct wire_name domain = apex();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct record_set set;
+        struct str json = {.text = NULL};
+        struct str problems = {.text = NULL};
+        str_appendf(&json, "%s%070000d%s", rows[i].before, 0, rows[i].after);
+        assert_int_equal(
+            record_from_json(json.text, &domain, DEFAULT_TTL, &set, collect, &problems), ERR_OK);
+        assert_string_equal(problems.text, rows[i].problem);
+        assert_int_equal(set.count, 0);
+        str_free(&json);
+        str_free(&problems);
+        record_set_free(&set);
+    }
+}
+
 /* One string under "txt" is one record, whatever its length. */
 static void long_texts_are_cut_and_joined(void **state)
 {
@@ -398,6 +426,7 @@ int main(void)
         cmocka_unit_test(problems_are_told_one_by_one),
         cmocka_unit_test(a_row_must_be_an_object),
         cmocka_unit_test(too_many_values_are_problems),
+        cmocka_unit_test(long_values_are_problems),
         cmocka_unit_test(long_texts_are_cut_and_joined),
         cmocka_unit_test(generated_sets_come_back),
     };
