@@ -304,7 +304,8 @@ void cfg_remark_add(struct cfg *c, bool is_note, unsigned file, unsigned line, c
     if (path != NULL && path[0] != '\0') {
         str_appendf(&s, "%s: ", path);
     }
-    str_appendf(&s, "%s\n", text);
+    append_fit(&s, text, SIZE_MAX); /* messages from elsewhere may quote what the file says */
+    str_append(&s, "\n");
     c->remarks = mem_xrealloc(c->remarks, (c->remark_count + 1) * sizeof *c->remarks);
     c->remarks[c->remark_count] = (struct cfg_remark){
         .is_note = is_note, .file = file, .line = line, .seq = c->remark_count, .text = s.text};

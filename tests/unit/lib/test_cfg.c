@@ -335,7 +335,10 @@ static void what_a_file_says_cannot_forge_a_line(void **state)
     struct cfg *c = parse("\"k\\nf.yml:9: forged\\e[31m\": 1\n");
     (void)state;
     cfg_problem(c, cfg_root(c)->items[0], "x");
-    expect_problems(c, "f.yml:1: k\\x0af.yml:9: forged\\x1b[31m: x\n");
+    cfg_problem(c, cfg_root(c)->items[0], "a reason with\na line of its own");
+    expect_problems(
+        c, "f.yml:1: k\\x0af.yml:9: forged\\x1b[31m: x\n"
+           "f.yml:1: k\\x0af.yml:9: forged\\x1b[31m: a reason with\\x0aa line of its own\n");
     cfg_free(c);
     assert_string_equal(cfg_shown("a\nb\x7f\xc2\x9b", shown), "\"a\\x0ab\\x7f\\x9b\"");
     memset(longer, 'x', sizeof longer - 1);
