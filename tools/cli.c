@@ -8,13 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "columns.h"
 #include "lib/file_sys.h"
 #include "lib/mem.h"
 
 #define LINE_MAX_LEN 2048 /* a longer message is cut */
 
-static void say(const struct cli *cli, const char *kind, const char *text)
+static void say(const struct cli *cli, const char *kind, char *text)
 {
+    columns_clean(text);
     fflush(stdout); /* what was printed before comes before */
     fprintf(stderr, "%s: %s%s\n", cli->program, kind, text);
 }

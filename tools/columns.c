@@ -5,14 +5,19 @@
 
 #include "lib/mem.h"
 
-static char *clean(const char *text)
+void columns_clean(char *text)
 {
-    char *out = mem_xstrdup(text != NULL ? text : "");
-    for (char *p = out; *p != '\0'; p++) {
+    for (char *p = text; *p != '\0'; p++) {
         if ((unsigned char)*p < 0x20 || *p == 0x7f) {
             *p = '?';
         }
     }
+}
+
+static char *clean_copy(const char *text)
+{
+    char *out = mem_xstrdup(text != NULL ? text : "");
+    columns_clean(out);
     return out;
 }
 
@@ -31,7 +36,7 @@ void columns_add(struct columns *t, const char *const *cells)
         t->cells = mem_xrealloc(t->cells, t->cap * sizeof *t->cells);
     }
     for (size_t i = 0; i < t->columns; i++) {
-        t->cells[t->count++] = clean(cells[i]);
+        t->cells[t->count++] = clean_copy(cells[i]);
     }
 }
 

@@ -10,6 +10,10 @@
 
 #define COLUMNS_MAX 8
 
+/* Bytes that would steer a terminal become '?', in place: names and texts come from other programs
+ * and from files. */
+void columns_clean(char *text);
+
 struct columns {
     char **cells; /* owned: rows of COLUMNS */
     size_t count, cap;

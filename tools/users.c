@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "columns.h"
 #include "lib/mem.h"
 #include "taken.h"
 
@@ -14,6 +15,14 @@ struct listing {
     size_t count;
     int failure; /* errno of the thread that could not write; 0: none */
 };
+
+static void print_user_line(const char *name, const char *core)
+{
+    char text[STORE_KEY_MAX * 2 + 40];
+    snprintf(text, sizeof text, "%-30s %s", name, core);
+    columns_clean(text);
+    puts(text);
+}
 
 /* On a thread of the store's, while the command waits. */
 static bool on_user(void *ctx, const struct store_row *row)
@@ -26,7 +35,7 @@ static bool on_user(void *ctx, const struct store_row *row)
         json_dumpf(o, stdout, 0);
         json_decref(o);
     } else {
-        printf("%-30s %s\n", name, row->value);
+        print_user_line(name, row->value);
     }
     l->count++;
     l->failure = ferror(stdout) != 0 ? errno : 0;

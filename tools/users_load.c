@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli.h"
+#include "columns.h"
 #include "lib/mem.h"
 #include "progress.h"
 #include "taken.h"
@@ -27,8 +28,9 @@ struct load {
     uint64_t bytes;
 };
 
-static void problem(struct load *l, const char *why)
+static void problem(struct load *l, char *why)
 {
+    columns_clean(why);
     if (l->problems++ < PROBLEMS_SHOWN) {
         fprintf(stderr, "%s:%" PRIu32 ": %s\n", l->cli->words[0], l->line, why);
     }
@@ -117,7 +119,8 @@ static int read_all(struct load *l)
         if (whole) {
             read_user(l, line);
         } else {
-            problem(l, "a line is text of at most 1023 characters");
+            char why[] = "a line is text of at most 1023 characters";
+            problem(l, why);
         }
         if (sized && l->line % 4096 == 0) {
             progress_at(&bar, l->bytes);

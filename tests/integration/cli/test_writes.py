@@ -388,6 +388,24 @@ def test_hashed_names_are_not_written_in_clear():
     assert rows(d, "user-core/") == {}
 
 
+def test_nothing_steers_the_terminal(store):
+    """Neither what other programs stored nor what a file holds."""
+    store.rows({"user-core/\x1b[31mred": "core-a\x07", "core-info/core-x": {"id": "core-x", "url": "a\x1bb"},
+                "dns-record/\x1b]0;x": {"a": []}}, settle=False)
+    said = [store.dnsctl("users", "list"), store.dnsctl("cores", "list"), store.tool("list"),
+            store.dnsctl("users", "load", "-", input="\x1b[2J,core-a\n\x1b[2J\n", expect=FAILED),
+            store.tool("set", "\x1b[2J", "A", "192.0.2.1", expect=FAILED),
+            store.tool("set", "x", "A", "\x1b[2J", expect=FAILED),
+            store.tool("import-zone", "-", input="x A \x1b[2J\n", expect=FAILED),
+            store.tool("load", "-", input="records:\n  - subdomain: x\n    records: {a: \"\\e[2J\"}\n",
+                       expect=FAILED),
+            store.dnsctl("\x1b[2J", expect=NOTHING), store.dnsctl("status", "\x1b[2J", expect=NOTHING),
+            store.dnsctl("--\x1b[2J", expect=NOTHING), store.tool("export", expect=FAILED)]
+    for tool in said:
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", tool.out + tool.err), tool.out + tool.err
+    store.dnsctl("users", "delete", "\x1b[31mred")
+
+
 def test_users_load_counts(store):
     text = "\ufeffname,core\n# a comment\n\nalice , core-b\n\"Zoe\",core-a\r\nyan,core-a"
     tool = store.dnsctl("users", "load", "-", input=text)
