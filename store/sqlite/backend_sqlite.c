@@ -50,6 +50,7 @@ struct driver {
     bool watching;
     int64_t version;  /* data_version when last asked */
     int64_t event_ms; /* when something last happened to the file */
+    bool misplaced;   /* the file is not where it was; told */
 
     /* Watching: the loop's. */
     void (*on_change)(void *ctx); /* NULL: nobody watches */
@@ -125,7 +126,6 @@ static void run_on_side(struct lane_job *lane)
 {
     struct job *j = (struct job *)lane; /* the first member */
     struct driver *d = j->driver;
-    j->e = ERR_OK;
     if (d->reader.db == NULL) {
         j->e = conn_open(&d->reader, d->path, d->busy_ms, CONN_READ, &j->info);
     }
@@ -138,6 +138,11 @@ static void run_on_side(struct lane_job *lane)
 static void run_on_main(struct lane_job *lane)
 {
     struct job *j = (struct job *)lane; /* the first member */
+    j->e = conn_check_place(&j->driver->conn, &j->info);
+    if (j->e != ERR_OK) {
+        loop_box_send(j->driver->box, &j->msg);
+        return;
+    }
     if (j->kind == JOB_SCAN || (j->kind == JOB_QUERY && j->query->aside)) {
         j->lane.run = run_on_side;
         lane_send(&j->driver->side, &j->lane);
@@ -222,8 +227,10 @@ static int on_tick(void *ctx, bool poked)
     }
     /* A file that cannot be read now will tell so to whoever reads it next. */
     (void)!conn_data_version(&d->conn, &version, &ignored);
-    if (version != d->version) {
+    bool misplaced = conn_check_place(&d->conn, &ignored) != ERR_OK;
+    if (version != d->version || misplaced != d->misplaced) {
         d->version = version;
+        d->misplaced = misplaced;
         notify(d);
     }
     int64_t wait_ms = (now_ms - d->event_ms) / POLL_PART;
@@ -316,6 +323,7 @@ static void on_closed(struct loop_msg *msg)
 static void run_close(struct lane_job *job)
 {
     struct driver *d = DRIVER_OF(job, job);
+    d->watching = false; /* a tick may still come */
     lane_end(&d->side);
     conn_close(&d->reader);
     conn_close(&d->conn);

@@ -280,6 +280,19 @@ enum err conn_scan(struct conn *c, const struct backend_scan *scan, struct err_i
     return e;
 }
 
+enum err conn_check_place(struct conn *c, struct err_info *info)
+{
+    int moved = 0;
+    sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved == 0) {
+        return ERR_OK;
+    }
+    return err_set(info, ERR_IO,
+                   "%s: was removed, moved or replaced while in use; nothing was changed; put it "
+                   "back if it was not meant to go, and restart this program",
+                   c->path);
+}
+
 enum err conn_data_version(struct conn *c, int64_t *out, struct err_info *info)
 {
     struct backend_query q = {.sql = "PRAGMA data_version"};

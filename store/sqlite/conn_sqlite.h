@@ -54,6 +54,9 @@ enum err conn_query(struct conn *c, const struct backend_query *q, struct conn_r
 enum err conn_scan(struct conn *c, const struct backend_scan *scan, struct err_info *info) MUST_USE;
 void conn_rows_fini(struct conn_rows *rows);
 
+/* ERR_IO once the file is no longer where it was opened: what is written now would be lost. */
+enum err conn_check_place(struct conn *c, struct err_info *info) MUST_USE;
+
 /* A number that changes when another connection commits. */
 enum err conn_data_version(struct conn *c, int64_t *out, struct err_info *info) MUST_USE;
 

@@ -464,6 +464,41 @@ static void open_forbidden(void **state)
     }
 }
 
+/* What is written to a file that nobody will find again is lost, so it is refused; and who watches
+ * is told, to ask and hear it. */
+static void file_replaced(void **state)
+{
+    struct fixture *t = *state;
+    char aside[96];
+    snprintf(aside, sizeof aside, "%s.old", t->file->path);
+    assert_err(ERR_OK, open_store(t));
+    assert_err(ERR_OK, sync_record(&t->y, "www", NULL, "{}"));
+    sync_watch(&t->y);
+    sync_wait_count(&t->loop, &t->y.changes, 1);
+    for (int i = 0; i < 3; i++) { /* renamed, then another one put there, then put back */
+        unsigned before = t->y.changes;
+        if (i == 0) {
+            assert_int_equal(0, rename(t->file->path, aside));
+        } else if (i == 1) {
+            write_file(t->file->path, "", 0);
+        } else {
+            assert_int_equal(0, rename(aside, t->file->path));
+        }
+        if (i != 1) {
+            sync_wait_count(&t->loop, &t->y.changes, before + 1);
+        }
+        enum err expected = i < 2 ? ERR_IO : ERR_OK;
+        assert_err(expected, sync_record_get(&t->y, "www"));
+        assert_err(expected, sync_scan(&t->y, "", 10));
+        assert_err(expected, sync_cores(&t->y));
+        assert_err(expected, sync_user_put(&t->y, "ana", "a", STORE_ONLY_NEW));
+        if (i < 2) {
+            assert_says(t, "removed, moved or replaced");
+        }
+    }
+    assert_err(ERR_OK, sync_user_get(&t->y, "ana"));
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 #define PAGE 4096
@@ -757,6 +792,7 @@ int main(int argc, char **argv)
         TEST(open_later_version),
         TEST(open_engine),
         TEST(open_forbidden),
+        TEST(file_replaced),
         TEST(truncated),
         TEST(corrupt_pages),
         TEST(disk_full),
