@@ -146,6 +146,18 @@ static enum err add_static(struct zone *z, const struct zone_options *o, struct 
     return ERR_OK;
 }
 
+/* Names that exist before there is anything to say of them: a CA asks below _acme-challenge first
+ * (RFC 8555 §8.4), a cluster that forms asks for lsc, and "no such name" would be believed for the
+ * negative TTL; and no wildcard may answer for them. */
+static void reserve(struct zone *z, const char *label)
+{
+    uint8_t key[WIRE_LABEL_MAX + 1];
+    size_t len;
+    if (zone_label_key(label, key, &len)) {
+        layer_reserve(z, key, len);
+    }
+}
+
 enum err zone_new(const struct zone_options *options, struct zone **out, struct err_info *info)
 {
     struct hash_key hash;
@@ -176,9 +188,11 @@ enum err zone_new(const struct zone_options *options, struct zone **out, struct 
         zone_free(z);
         return e;
     }
-    /* A CA asks below it before there is anything (RFC 8555 §8.4); no wildcard may answer then. */
-    static const uint8_t challenge[] = "\17_acme-challenge";
-    layer_reserve(z, challenge, sizeof challenge - 1);
+    reserve(z, "_acme-challenge");
+    reserve(z, "lsc");
+    for (size_t i = 0; i < z->service_names_count; i++) {
+        reserve(z, z->service_names[i]);
+    }
     *out = z;
     return ERR_OK;
 }
