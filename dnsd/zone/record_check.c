@@ -124,6 +124,10 @@ enum err record_check(const struct record_set *set, const struct wire_name *owne
     if (!wire_name_is_under(owner, apex)) {
         return err_set(info, ERR_MALFORMED, "the name is not under the domain");
     }
+    if (set->count > RECORD_TYPES_MAX) {
+        return err_set(info, ERR_LIMIT, "%zu types of records; a name has at most %d", set->count,
+                       RECORD_TYPES_MAX);
+    }
     for (size_t i = 0; i < set->count; i++) {
         enum err e = check_rrset(&set->sets[i], owner->len == apex->len, info);
         if (e != ERR_OK) {

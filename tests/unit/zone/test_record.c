@@ -246,6 +246,21 @@ static void sets_by_hand_are_checked_too(void **state)
     assert_int_equal(record_check(&set, &apex, &apex, NULL), ERR_DENIED);
 }
 
+static void a_name_has_few_types(void **state)
+{
+    struct wire_name apex = name_of("mc.example.com");
+    struct record_set set = {.sets = NULL};
+    char type[16];
+    (void)state;
+    for (int i = 0; i <= RECORD_TYPES_MAX; i++) {
+        assert_int_equal(record_check(&set, &apex, &apex, NULL), ERR_OK);
+        snprintf(type, sizeof type, "TYPE%d", 65280 + i);
+        assert_int_equal(add(&set, type, -1, "\\# 1 00", NULL), ERR_OK);
+    }
+    assert_int_equal(record_check(&set, &apex, &apex, NULL), ERR_LIMIT);
+    record_set_free(&set);
+}
+
 static void equality(void **state)
 {
     static const char *const texts[] = {"192.0.2.1", "192.0.2.2"};
@@ -280,6 +295,7 @@ int main(void)
         cmocka_unit_test(rules_of_a_name),
         cmocka_unit_test(an_rrset_is_bounded_in_bytes),
         cmocka_unit_test(sets_by_hand_are_checked_too),
+        cmocka_unit_test(a_name_has_few_types),
         cmocka_unit_test(equality),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
