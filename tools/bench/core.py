@@ -13,6 +13,7 @@ import socket
 import statistics
 import struct
 import subprocess
+import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -168,6 +169,19 @@ class Core:
                     return int(line.split()[1])
         raise SystemExit("bench: no Pss")
 
+    def memory_at_rest_kib(self):
+        """The same once the snapshot file is written and a second has changed little."""
+        file = os.path.join(self.state, "zone.snapshot")
+        end = time.monotonic() + 120
+        last = -1
+        while time.monotonic() < end:
+            now = self.memory_kib()
+            if os.path.exists(file) and abs(now - last) < 256:
+                return now
+            last = now
+            time.sleep(1.0)
+        raise SystemExit("bench: memory does not come to rest")
+
 
 def percentile(values, p):
     values = sorted(values)
@@ -184,6 +198,12 @@ def spread(values):
     }
 
 
+def warn_if_busy():
+    load = os.getloadavg()[0]
+    if load > 0.3:
+        print("bench: the machine is busy (load %.1f); figures will be worse" % load, file=sys.stderr)
+
+
 def machine():
     cpu = "?"
     with open("/proc/cpuinfo") as f:
@@ -191,7 +211,12 @@ def machine():
             if line.startswith("model name"):
                 cpu = line.split(":", 1)[1].strip()
                 break
-    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release()}
+    return {
+        "cpu": cpu,
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "load": os.getloadavg()[0],
+    }
 
 
 def save(item, figures):
