@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "dnsd/wire/query.h"
+#include "dnsd/wire/rdata.h"
 #include "lib/mem.h"
+#include "lib/str.h"
 
 #define NAMES_MAX 400
 #define WORDS_MAX 6
@@ -304,4 +306,35 @@ struct zone_build_find zone_build_find(const struct zone_snapshot *s, const char
         f.set = f.match.node != NULL ? zone_node_find(f.match.node, type) : NULL;
     }
     return f;
+}
+
+static void put_rrset(struct str *out, const struct zone_rrset *set, const struct wire_name *apex)
+{
+    static uint8_t data[WIRE_RDATA_MAX];
+    char type[WIRE_TYPE_TEXT_MAX];
+    struct err_info info = {.text = ""};
+    wire_type_to_text(set->type, type);
+    for (unsigned i = 0; i < set->count; i++) {
+        char *text = NULL;
+        size_t len = zone_rrset_data(set, i, apex, data, sizeof data);
+        must(wire_rdata_to_text(set->type, data, len, &text, &info), type, &info);
+        str_appendf(out, "%s %u %s\n", type, set->ttl, text);
+        free(text);
+    }
+}
+
+char *zone_build_text(const struct zone_snapshot *s, const char *name)
+{
+    static const char *const kinds[] = {"hit", "wild", "miss", "cut"};
+    struct str out = {.text = NULL};
+    if (strcmp(name, "SOA") == 0) {
+        put_rrset(&out, s->soa, &s->apex);
+        return out.text;
+    }
+    struct zone_match m = zone_build_find(s, name, TYPE_A).match;
+    str_appendf(&out, "%s\n", kinds[m.kind]);
+    for (unsigned i = 0; m.node != NULL && i < m.node->sets_count; i++) {
+        put_rrset(&out, m.node->sets[i], &s->apex);
+    }
+    return out.text;
 }

@@ -19,7 +19,7 @@
 /* TEXT and then MORE (may be NULL). Nothing is committed. Caller frees. */
 struct zone *zone_build(const char *text, const char *more);
 
-/* Lines from `core` on, into a zone that is there. */
+/* Lines from `core` on, into a zone that has been committed. */
 void zone_build_add(struct zone *z, const char *text);
 
 /* NAME relative to APEX (absolute with a dot at its end, "@": APEX), folded. */
@@ -32,5 +32,10 @@ struct zone_build_find {
 /* What SNAPSHOT says of NAME (as above); kind ZONE_MISS and node NULL if it is not in the zone. */
 struct zone_build_find zone_build_find(const struct zone_snapshot *s, const char *name,
                                        uint16_t type);
+
+/* The same as text: "hit", "wild", "miss" or "cut", and a line for each record in the order in
+ * which it is answered: "hit\nA 300 192.0.2.1\nTXT 1 \"x\"\n". NAME "SOA": the zone's SOA. Caller
+ * frees. */
+char *zone_build_text(const struct zone_snapshot *s, const char *name);
 
 #endif
