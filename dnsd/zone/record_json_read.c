@@ -22,7 +22,7 @@ struct reading {
     const json_t *row; /* borrowed */
     record_problem_cb *on_problem;
     void *ctx;      /* borrowed */
-    uint8_t *bytes; /* owned: WIRE_RDATA_MAX */
+    uint8_t *bytes; /* borrowed: room for one value's data, WIRE_RDATA_MAX */
 };
 
 static void tell(const struct reading *r, const char *where, const char *why)
@@ -104,14 +104,17 @@ static enum err read_txt(const struct reading *r, const json_t *value, size_t *l
     return w.bad ? err_set(info, ERR_LIMIT, "the text is too long") : ERR_OK;
 }
 
+/* What the predecessor takes an MX without a priority for. */
+#define MX_PRIORITY_DEFAULT 10
+
 static enum err read_mx(const struct reading *r, const json_t *value, size_t *len,
                         struct err_info *info)
 {
     const char *exchange = NULL;
-    int64_t priority = 0;
+    int64_t priority = MX_PRIORITY_DEFAULT;
     char text[WIRE_NAME_TEXT_MAX + 8];
     enum err e = jx_int(value, "priority", 0, UINT16_MAX, &priority, info);
-    if (e == ERR_OK) {
+    if (e == ERR_OK || e == ERR_NOTFOUND) {
         e = jx_string(value, "exchange", &exchange, info);
     }
     if (e != ERR_OK) {
@@ -227,6 +230,7 @@ static void read_member(const struct reading *r, const char *key, const json_t *
 enum err record_from_json(const char *json, const struct wire_name *apex, uint32_t default_ttl,
                           struct record_set *out, record_problem_cb *on_problem, void *ctx)
 {
+    uint8_t bytes[WIRE_RDATA_MAX];
     json_t *row = NULL;
     const char *key;
     json_t *value;
@@ -241,7 +245,7 @@ enum err record_from_json(const char *json, const struct wire_name *apex, uint32
                         .row = row,
                         .on_problem = on_problem,
                         .ctx = ctx,
-                        .bytes = mem_xalloc(WIRE_RDATA_MAX)};
+                        .bytes = bytes};
     tell_ttls(&r);
     json_object_foreach(row, key, value)
     {
@@ -249,7 +253,6 @@ enum err record_from_json(const char *json, const struct wire_name *apex, uint32
             read_member(&r, key, value);
         }
     }
-    free(r.bytes);
     json_decref(row);
     return ERR_OK;
 }

@@ -84,6 +84,8 @@ static void reading(void **state)
         {"{\"txt\":[{\"text\":\"\\\"a\\\" \\\"\\\"\"}]}", "TXT (300) \"a\" \"\"\n", NULL},
         {"{\"mx\":[{\"exchange\":\"mail.example.org\",\"priority\":10}]}",
          "MX (300) 10 mail.example.org.\n", NULL},
+        {"{\"mx\":{\"exchange\":\"mail\"}}", "MX (300) 10 mail.mc.example.com.\n",
+         "{\"mx\":[{\"exchange\":\"mail.mc.example.com\",\"priority\":10}]}"},
         {"{\"mx\":{\"priority\":0,\"exchange\":\"mail\"}}", "MX (300) 0 mail.mc.example.com.\n",
          "{\"mx\":[{\"exchange\":\"mail.mc.example.com\",\"priority\":0}]}"},
         {"{\"mx\":[\"5 mail.example.org\"]}", "MX (300) 5 mail.example.org.\n",
@@ -154,10 +156,10 @@ static void problems_are_told_one_by_one(void **state)
         {"{\"txt\":[[\"a\"],{\"text\":1},{}]}",
          "",
          {"txt[0]: must be a string", "txt[1]: text: must be a string", "txt[2]: text: missing"}},
-        {"{\"mx\":[{\"exchange\":\"a.b\"},{\"priority\":70000,\"exchange\":\"a\"},"
+        {"{\"mx\":[{\"priority\":10},{\"priority\":70000,\"exchange\":\"a\"},"
          "{\"priority\":1,\"exchange\":\"\"},{\"priority\":1,\"exchange\":\"192.0.2.1\"}]}",
          "",
-         {"mx[0]: priority: missing", "mx[1]: priority: must be from 0 to 65535",
+         {"mx[0]: exchange: missing", "mx[1]: priority: must be from 0 to 65535",
           "mx[2]: MX: too few fields", "mx[3]: MX field 2: \"192.0.2.1\": this is an address"}},
         {"{\"caa\":[{\"flags\":256,\"tag\":\"a\",\"value\":\"\"},{\"tag\":\"\",\"value\":\"\"},"
          "{\"tag\":\"a-b\",\"value\":\"\"},{\"tag\":\"issue\"}]}",
