@@ -87,6 +87,7 @@ static void apply_user(struct zone *z, const struct store_row *row)
         zone_user_delete(z, name);
     } else if (zone_user_put(z, name, row->value, &info) != ERR_OK) {
         bad_row(row->key, &info);
+        zone_user_delete(z, name); /* the core it had before is not what the row says either */
     }
 }
 

@@ -390,9 +390,14 @@ void zone_core_delete(struct zone *z, const char *id)
 enum err zone_user_put(struct zone *z, const char *name, const char *core_id, struct err_info *info)
 {
     uint8_t key[WIRE_LABEL_MAX + 1];
-    size_t len;
+    uint8_t core_key[WIRE_LABEL_MAX + 1];
+    size_t len, core_len;
     if (!zone_label_key(name, key, &len)) {
         return err_set(info, ERR_MALFORMED, "user name %.70s is not one label", name);
+    }
+    if (!zone_label_key(core_id, core_key, &core_len)) {
+        return err_set(info, ERR_MALFORMED, "user %.70s: core id %.70s is not one label", name,
+                       core_id);
     }
     int core = zone_core_index(z, core_id);
     if (core < 0) {

@@ -1,0 +1,345 @@
+/* The snapshot file: what goes in comes out, and nothing that is not whole comes in. */
+#include "dnsd/zone/zone.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/buf.h"
+#include "lib/digest.h"
+#include "lib/mem.h"
+#include "zone_build.h"
+
+#define OPTIONS                                                                                    \
+    "apex mc.example.com\nservice reg\nstatic hidden A - 203.0.113.1\nroot MX - 10 mail\n"
+#define CONTENT                                                                                    \
+    "core core-a ip=192.0.2.1 ipv6=2001:db8::1\n"                                                  \
+    "core core-b ip=192.0.2.2 drained\n"                                                           \
+    "core core-c cname=c.example.org dead\n"                                                       \
+    "user alice core-a\n"                                                                          \
+    "user bob core-nobody-knows\n"                                                                 \
+    "user a-user-with-a-name-that-is-not-short core-c\n"                                           \
+    "user both core-b\n"                                                                           \
+    "record both A 60 198.51.100.1\n"                                                              \
+    "record hidden TXT 5 stored\n"                                                                 \
+    "record hidden A - 198.51.100.2\n"                                                             \
+    "record core-a TXT - over a core\n"                                                            \
+    "record *.deep.er MX - 10 core-b\n"                                                            \
+    "record sub NS 77 ns.sub.mc.example.com\n"                                                     \
+    "record alias CNAME - alice\n"                                                                 \
+    "record @ TXT - apex\n"                                                                        \
+    "record @ MX - 20 stored.example.org\n"                                                        \
+    "record types TYPE65280 - \\# 2 abcd\n"                                                        \
+    "proof _acme-challenge value-one 4000\n"                                                       \
+    "proof _acme-challenge value-two 5000\n"                                                       \
+    "proof _acme-challenge.alice other 4000\n"
+
+static const char *const names[] = {"@",
+                                    "SOA",
+                                    "core-a",
+                                    "core-b",
+                                    "core-c",
+                                    "alice",
+                                    "bob",
+                                    "a-user-with-a-name-that-is-not-short",
+                                    "both",
+                                    "hidden",
+                                    "q.deep.er",
+                                    "deep.er",
+                                    "er",
+                                    "sub",
+                                    "x.sub",
+                                    "alias",
+                                    "types",
+                                    "reg",
+                                    "lsc",
+                                    "dns1",
+                                    "dns2",
+                                    "dns3",
+                                    "_acme-challenge",
+                                    "_acme-challenge.alice",
+                                    "nobody",
+                                    "core-nobody-knows"};
+
+struct file {
+    uint8_t *bytes; /* owned */
+    size_t len;
+};
+
+static struct file save(struct zone *z, uint64_t revision)
+{
+    struct file f;
+    const struct zone_snapshot *s = zone_commit(z, revision);
+    assert_int_equal(zone_save(s, "store-id", &f.bytes, &f.len), ERR_OK);
+    zone_snapshot_unref(s);
+    return f;
+}
+
+static struct file small_file(void)
+{
+    struct zone *z = zone_build(OPTIONS, CONTENT);
+    struct file f = save(z, 77);
+    zone_free(z);
+    return f;
+}
+
+static enum err restore(struct zone *z, const void *bytes, size_t len, uint64_t *revision,
+                        struct err_info *info)
+{
+    char store_id[ZONE_STORE_ID_MAX] = "";
+    uint8_t *copy = mem_xmemdup(bytes, len); /* of exactly LEN octets */
+    enum err e = zone_restore(z, copy, len, store_id, revision, info);
+    free(copy);
+    if (e == ERR_OK) {
+        assert_string_equal(store_id, "store-id");
+    }
+    return e;
+}
+
+static void expect_equal(struct zone *a, struct zone *b)
+{
+    const struct zone_snapshot *x = zone_current(a), *y = zone_current(b);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *one = zone_build_text(x, names[i]);
+        char *two = zone_build_text(y, names[i]);
+        if (strcmp(one, two) != 0) {
+            fail_msg("%s:\n%s---- and ----\n%s", names[i], one, two);
+        }
+        free(one);
+        free(two);
+    }
+    assert_int_equal(x->users, y->users);
+    assert_int_equal(x->names, y->names);
+    assert_int_equal(x->serial, y->serial);
+    zone_snapshot_unref(x);
+    zone_snapshot_unref(y);
+}
+
+static void what_goes_in_comes_out(void **state)
+{
+    struct zone *a = zone_build(OPTIONS, CONTENT);
+    struct zone *b = zone_build(OPTIONS, NULL);
+    struct file f = save(a, 77);
+    uint64_t revision = 0;
+    struct err_info info = {.text = ""};
+    (void)state;
+    assert_int_equal(restore(b, f.bytes, f.len, &revision, &info), ERR_OK);
+    assert_int_equal(revision, 77);
+    struct file again = save(b, revision);
+    expect_equal(a, b);
+    assert_int_equal(again.len, f.len);
+    /* Both go on as the same zone. */
+    static const char change[] = "-record both\n-core core-a\nuser bob core-b\n-record hidden\n";
+    zone_build_add(a, change);
+    zone_build_add(b, change);
+    zone_snapshot_unref(zone_commit(a, 78));
+    zone_snapshot_unref(zone_commit(b, 78));
+    expect_equal(a, b);
+    bool changed = false;
+    assert_int_equal(zone_proofs_expire(b, 4000, &changed), 5000);
+    assert_true(changed);
+    zone_free(a);
+    zone_free(b);
+    free(f.bytes);
+    free(again.bytes);
+}
+
+/* Records are written whichever layer is on top: a configuration that has changed finds them. */
+static void into_another_configuration(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *text;
+    } rows[] = {
+        {"hidden", "hit\nA 20 198.51.100.2\nTXT 5 \"stored\"\n"}, /* nothing static over it now */
+        {"both", "hit\nA 60 198.51.100.1\n"},
+        {"sub", "cut\nNS 77 ns.sub.mc.example.com.\n"},
+        {"types", "hit\nTYPE65280 20 \\# 2 abcd\n"},
+        {"core-b", "hit\nA 20 192.0.2.2\n"}, /* who chose no TTL follows the new default */
+        {"@",
+         "hit\nA 20 192.0.2.1\nNS 20 dns1.mc.example.com.\nNS 20 dns2.mc.example.com.\nMX 20 20 "
+         "stored.example.org.\nTXT 20 \"apex\"\nAAAA 20 2001:db8::1\n"},
+    };
+    struct zone *z = zone_build("apex mc.example.com\nttl 20\n", NULL);
+    struct file f = small_file();
+    uint64_t revision = 0;
+    (void)state;
+    assert_int_equal(restore(z, f.bytes, f.len, &revision, NULL), ERR_OK);
+    const struct zone_snapshot *s = zone_commit(z, revision);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = zone_build_text(s, rows[i].name);
+        assert_string_equal(text, rows[i].text);
+        free(text);
+    }
+    zone_snapshot_unref(s);
+    zone_free(z);
+    free(f.bytes);
+}
+
+static void expect_refused(const void *bytes, size_t len, const char *options, const char *says)
+{
+    struct zone *z = zone_build(options, NULL);
+    struct err_info info = {.text = ""};
+    uint64_t revision = 0;
+    if (restore(z, bytes, len, &revision, &info) != ERR_MALFORMED) {
+        fail_msg("%zu octets are accepted", len);
+    }
+    assert_true(info.text[0] != '\0');
+    if (says != NULL) {
+        assert_non_null(strstr(info.text, says));
+    }
+    zone_free(z);
+}
+
+static void every_flipped_bit(void **state)
+{
+    struct file f = small_file();
+    (void)state;
+    for (size_t bit = 0; bit < f.len * 8; bit++) {
+        f.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        expect_refused(f.bytes, f.len, OPTIONS, NULL);
+        f.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    free(f.bytes);
+}
+
+static void every_truncation(void **state)
+{
+    struct file f = small_file();
+    (void)state;
+    for (size_t len = 0; len < f.len; len++) {
+        expect_refused(f.bytes, len, OPTIONS, NULL);
+    }
+    f.bytes = mem_xrealloc(f.bytes, f.len + 1);
+    f.bytes[f.len] = 0;
+    expect_refused(f.bytes, f.len + 1, OPTIONS, "checksum");
+    free(f.bytes);
+}
+
+static void seal(struct file *f)
+{
+    size_t body = f->len - DIGEST_SHA256_LEN;
+    assert_int_equal(digest_sha256(f->bytes, body, f->bytes + body), ERR_OK);
+}
+
+static void of_another_kind(void **state)
+{
+    struct file f = small_file();
+    (void)state;
+    expect_refused(f.bytes, f.len, "apex other.example.com\n", "another domain");
+    expect_refused(f.bytes, f.len, "apex example.com\n", "another domain");
+    f.bytes[11]++;
+    seal(&f);
+    expect_refused(f.bytes, f.len, OPTIONS, "another version");
+    expect_refused("DNSDZON", 7, OPTIONS, "not a snapshot");
+    expect_refused("a text file that is longer than a header is, of course", 54, OPTIONS,
+                   "not a snapshot");
+    free(f.bytes);
+}
+
+/* A file whose checksum is right and whose content is not is refused or makes some sense, but never
+ * reads outside or leaves something behind. */
+static void nonsense_with_a_right_checksum(void **state)
+{
+    static const uint8_t changes[] = {0x01, 0x80, 0xff};
+    struct file f = small_file();
+    unsigned refused = 0;
+    (void)state;
+    for (size_t at = 12; at < f.len - DIGEST_SHA256_LEN; at++) {
+        for (size_t i = 0; i < sizeof changes; i++) {
+            struct zone *z = zone_build(OPTIONS, NULL);
+            uint64_t revision = 0;
+            char store_id[ZONE_STORE_ID_MAX];
+            f.bytes[at] ^= changes[i];
+            seal(&f);
+            if (zone_restore(z, f.bytes, f.len, store_id, &revision, NULL) == ERR_OK) {
+                zone_snapshot_unref(zone_commit(z, revision));
+            } else {
+                refused++;
+            }
+            f.bytes[at] ^= changes[i];
+            zone_free(z);
+        }
+    }
+    assert_true(refused > f.len / 2);
+    free(f.bytes);
+}
+
+static void many_users(void **state)
+{
+    struct zone *a = zone_build(OPTIONS, "core core-0 ip=192.0.2.1\ncore core-1 ip=192.0.2.2\n");
+    struct zone *b = zone_build(OPTIONS, NULL);
+    uint64_t revision = 0;
+    char name[80], core[16];
+    (void)state;
+    for (unsigned i = 0; i < 200000; i++) {
+        snprintf(name, sizeof name, i % 50 == 0 ? "user-with-a-long-name-%08u" : "u%u", i);
+        snprintf(core, sizeof core, "core-%u", i % 2);
+        assert_int_equal(zone_user_put(a, name, core, NULL), ERR_OK);
+    }
+    struct file f = save(a, 9);
+    assert_int_equal(restore(b, f.bytes, f.len, &revision, NULL), ERR_OK);
+    const struct zone_snapshot *s = zone_commit(b, revision);
+    assert_int_equal(s->users, 200000);
+    for (unsigned i = 0; i < 200000; i += 7) {
+        snprintf(name, sizeof name, i % 50 == 0 ? "user-with-a-long-name-%08u" : "u%u", i);
+        struct zone_build_find found = zone_build_find(s, name, TYPE_A);
+        assert_int_equal(found.match.kind, ZONE_HIT);
+        assert_int_equal(zone_rrset_wire(found.set)[NODE_RR_HEADER + 3], i % 2 + 1);
+    }
+    zone_snapshot_unref(s);
+    zone_free(a);
+    zone_free(b);
+    free(f.bytes);
+}
+
+/* Users are written with the place of their core among all, so ids that the file cannot hold must
+ * not get one: the next would be somebody else's. */
+static void core_ids_of_any_length(void **state)
+{
+    struct zone *z = zone_build(OPTIONS, "core core-a ip=192.0.2.1\n");
+    char long_id[400];
+    (void)state;
+    memset(long_id, 'x', sizeof long_id);
+    long_id[300] = '\0';
+    assert_int_equal(zone_user_put(z, "first", long_id, NULL), ERR_MALFORMED);
+    long_id[299] = '\0';
+    assert_int_equal(zone_user_put(z, "second", long_id, NULL), ERR_MALFORMED);
+    assert_int_equal(zone_user_put(z, "third", "", NULL), ERR_MALFORMED);
+    long_id[WIRE_LABEL_MAX] = '\0';
+    assert_int_equal(zone_user_put(z, "fourth", long_id, NULL), ERR_OK);
+    assert_int_equal(zone_user_put(z, "fifth", "core-a", NULL), ERR_OK);
+    struct file f = save(z, 1);
+    struct zone *again = zone_build(OPTIONS, NULL);
+    uint64_t revision = 0;
+    assert_int_equal(restore(again, f.bytes, f.len, &revision, NULL), ERR_OK);
+    const struct zone_snapshot *s = zone_commit(again, 1);
+    char *text = zone_build_text(s, "fifth");
+    assert_string_equal(text, "hit\nA 300 192.0.2.1\n");
+    free(text);
+    zone_snapshot_unref(s);
+    zone_free(z);
+    zone_free(again);
+    free(f.bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(into_another_configuration),
+        cmocka_unit_test(every_flipped_bit),
+        cmocka_unit_test(every_truncation),
+        cmocka_unit_test(of_another_kind),
+        cmocka_unit_test(nonsense_with_a_right_checksum),
+        cmocka_unit_test(many_users),
+        cmocka_unit_test(core_ids_of_any_length),
+    };
+    return cmocka_run_group_tests_name("zone/savefile", tests, NULL, NULL);
+}
