@@ -82,12 +82,43 @@ static void ticks_after_poke(void **state)
     assert_int_equal(3, t.due); /* asked for no more, got no more */
 }
 
+struct gated {
+    struct lane_job job;
+    pthread_mutex_t *gate; /* borrowed */
+};
+
+static void wait_for_gate(struct lane_job *job)
+{
+    pthread_mutex_t *gate = ((struct gated *)job)->gate;
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+}
+
+/* A poke is not forgotten because there is work to do. */
+static void ticks_between_jobs(void **state)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    struct gated jobs[2] = {{{.run = wait_for_gate}, &gate}, {{.run = wait_for_gate}, &gate}};
+    struct ticks t = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct lane lane;
+    (void)state;
+    assert_int_equal(ERR_OK, lane_start(&lane, on_tick, &t));
+    pthread_mutex_lock(&gate);
+    lane_send(&lane, &jobs[0].job);
+    lane_send(&lane, &jobs[1].job);
+    lane_poke(&lane);
+    pthread_mutex_unlock(&gate);
+    lane_end(&lane);
+    assert_int_equal(1, t.poked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_in_order),
         cmocka_unit_test(ends_when_idle),
         cmocka_unit_test(ticks_after_poke),
+        cmocka_unit_test(ticks_between_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
