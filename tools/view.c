@@ -3,82 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dnsd/app/config_zone.h"
 #include "dnsd/wire/query.h"
 #include "dnsd/wire/rdata.h"
-#include "dnsd/zone/zone.h"
 #include "lib/mem.h"
 
 struct view {
     struct zone *zone;                    /* owned */
     const struct zone_snapshot *snapshot; /* our reference */
 };
-
-/* ---- the configuration's part -------------------------------------------------------------- */
-
-static enum err soa_name(const char *key, const char *text, struct wire_name *out,
-                         struct err_info *info)
-{
-    if (text == NULL) {
-        return ERR_OK;
-    }
-    enum err e = wire_name_from_text(text, NULL, out, info);
-    return e == ERR_OK ? e : err_prefix(info, e, "dns.records.root.soa.%s: ", key);
-}
-
-static enum err put_soa(const struct config *c, struct zone_options *o, struct err_info *info)
-{
-    const struct config_soa *s = &c->dns.soa;
-    bool is_mail = s->admin != NULL && strchr(s->admin, '@') != NULL;
-    o->soa = (struct zone_soa){
-        .serial = s->serial,
-        .refresh_s = s->refresh_s,
-        .retry_s = s->retry_s,
-        .expire_s = s->expiration_s,
-        .minimum_s = s->minimum_s,
-    };
-    o->contact = is_mail ? s->admin : c->lets_encrypt.email;
-    enum err e = soa_name("primary", s->primary, &o->soa.primary, info);
-    if (e == ERR_OK && !is_mail) {
-        e = soa_name("admin", s->admin, &o->soa.admin, info);
-    }
-    return e;
-}
-
-static enum err zone_of(const struct config *c, struct zone **out, struct err_info *info)
-{
-    size_t statics = c->dns.static_entries.count;
-    size_t servers = c->dns.nameservers.count;
-    struct zone_entry *entries = mem_xalloc((statics + 1) * sizeof *entries);
-    struct zone_nameserver *list = mem_xalloc((servers + 1) * sizeof *list);
-    for (size_t i = 0; i < statics; i++) {
-        const struct config_entry *entry = &c->dns.static_entries.items[i];
-        entries[i] = (struct zone_entry){.owner = entry->owner, .records = &entry->records};
-    }
-    for (size_t i = 0; i < servers; i++) {
-        const struct config_pair *pair = &c->dns.nameservers.items[i];
-        list[i] = (struct zone_nameserver){.label = pair->key, .core_id = pair->value};
-    }
-    struct zone_options options = {
-        .apex = c->dns.domain,
-        .default_ttl_s = c->dns.default_ttl_s,
-        .wildcard_cores = c->dns.wildcard == CONFIG_WILDCARD_CORES,
-        .service_names = (const char *const *)c->dns.service_names.items,
-        .service_names_count = c->dns.service_names.count,
-        .nameservers = list,
-        .nameservers_count = servers,
-        .static_entries = entries,
-        .static_entries_count = statics,
-        .root = &c->dns.root,
-        .caa_issue = c->lets_encrypt.caa,
-    };
-    enum err e = put_soa(c, &options, info);
-    if (e == ERR_OK) {
-        e = zone_new(&options, out, info);
-    }
-    free(list);
-    free(entries);
-    return e;
-}
 
 /* ---- cores --------------------------------------------------------------------------------- */
 
@@ -159,7 +92,7 @@ int view_make(struct cli *cli, const struct rows *rows, struct view **out)
     struct err_info info = {.text = ""};
     struct view *v = mem_xalloc(sizeof *v);
     struct store_state state = {.revision = 0};
-    enum err e = zone_of(&cli->config, &v->zone, &info);
+    enum err e = config_zone_new(&cli->config, &v->zone, &info);
     if (e == ERR_OK) {
         e = put_cores(cli, v->zone, &info);
     }

@@ -10,9 +10,9 @@
 
 /* How long a replaced zone's last readers are waited for between two looks. */
 #define OLD_ZONES_MS 50
-/* The snapshot file may be a second older than the store, and "no such name" for what was written in
- * that second would be cached. So the store has this long to tell before the file is answered from;
- * questions wait in the sockets meanwhile. */
+/* The snapshot file may be a second older than the store, and "no such name" for what was written
+ * in that second would be cached. So the store has this long to tell before the file is answered
+ * from; questions wait in the sockets meanwhile. */
 #define GRACE_MS 300
 /* edns-tcp-keepalive (RFC 7828) tells the real limit, in 100 ms. */
 #define KEEPALIVE_DS 100
@@ -214,6 +214,28 @@ static void tell_listening(const struct app *a)
     }
 }
 
+static enum err add_addresses(struct app *a, const struct config_list *list, struct err_info *info)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (a->addresses_count == NET_ADDRESSES_MAX) {
+            return err_set(info, ERR_LIMIT, "dns.ip and dns.ip6: at most %d addresses",
+                           NET_ADDRESSES_MAX);
+        }
+        enum err e = net_address_parse(list->items[i], a->config.dns.port,
+                                       &a->addresses[a->addresses_count++]);
+        if (e != ERR_OK) {
+            return err_set(info, e, "%s is not an address", list->items[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err read_addresses(struct app *a, struct err_info *info)
+{
+    enum err e = add_addresses(a, &a->config.dns.ip, info);
+    return e == ERR_OK ? add_addresses(a, &a->config.dns.ip6, info) : e;
+}
+
 static unsigned workers(const struct app *a)
 {
     return a->config.dns.workers != 0 ? a->config.dns.workers : uv_available_parallelism();
@@ -228,7 +250,7 @@ static enum err prepare_system(struct app *a, struct err_info *info)
     system_raise_files();
     enum err e = system_state_dir(a->state_dir, database, c->user, info);
     if (e == ERR_OK) {
-        e = app_addresses(a, info);
+        e = read_addresses(a, info);
     }
     if (e == ERR_OK) {
         e = net_sockets_bind(a->addresses, a->addresses_count, workers(a), &a->sockets, info);
@@ -242,7 +264,7 @@ static enum err prepare_system(struct app *a, struct err_info *info)
 static enum err start_zone(struct app *a, struct err_info *info)
 {
     struct err_info why = {.text = ""};
-    enum err e = app_zone_new(&a->config, &a->zone, info);
+    enum err e = config_zone_new(&a->config, &a->zone, info);
     if (e != ERR_OK) {
         return e;
     }
@@ -256,7 +278,7 @@ static enum err start_zone(struct app *a, struct err_info *info)
     }
     zone_free(a->zone); /* what is in it is of no use */
     a->zone = NULL;
-    e = app_zone_new(&a->config, &a->zone, info);
+    e = config_zone_new(&a->config, &a->zone, info);
     if (e == ERR_OK) {
         zone_snapshot_unref(zone_commit(a->zone, 0));
     }
@@ -306,8 +328,15 @@ static enum err start(struct app *a, struct err_info *info)
                        "of dnsd serves DNS only)");
     }
     if (a->config.storages.engine_rqlite) {
-        return err_set(info, ERR_CONFLICT,
-                       "storages.platform.engine: rqlite is not in this version of dnsd; use sqlite");
+        return err_set(
+            info, ERR_CONFLICT,
+            "storages.platform.engine: rqlite is not in this version of dnsd; use sqlite");
+    }
+    if (a->config.platform.pii_hashed) {
+        return err_set(
+            info, ERR_CONFLICT,
+            "platform.piiMode: hashed is not in this version of dnsd: it cannot tell the "
+            "users' names from the rows; use cleartext");
     }
     enum err e = prepare_system(a, info);
     if (e == ERR_OK) {

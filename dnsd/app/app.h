@@ -11,7 +11,7 @@
 
 #include <uv.h>
 
-#include "config.h"
+#include "config_zone.h"
 #include "dnsd/net/net.h"
 #include "dnsd/zone/zone.h"
 #include "lib/clock.h"
@@ -55,12 +55,12 @@ struct app {
     uv_timer_t old_zones_timer;
     uv_timer_t proofs_timer;
     char store_id[ZONE_STORE_ID_MAX]; /* of the rows in the zone; "": none yet */
-    bool loaded;       /* the zone holds a store's rows, whatever their age */
-    bool from_file;    /* not confirmed by the store since the start */
-    int64_t fresh_ms;  /* wall clock: when the zone was last known to be up to date */
+    bool loaded;                      /* the zone holds a store's rows, whatever their age */
+    bool from_file;                   /* not confirmed by the store since the start */
+    int64_t fresh_ms; /* wall clock: when the zone was last known to be up to date */
 
     /* the store */
-    struct store *store; /* owned; NULL: not open */
+    struct store *store;   /* owned; NULL: not open */
     char store_error[512]; /* "": none */
     uv_timer_t store_timer;
     bool opening;
@@ -88,12 +88,15 @@ void app_publish(struct app *a, uint64_t revision, const struct answer_config *c
 void app_replace_zone(struct app *a, struct zone *zone);
 void app_answer_config(const struct app *a, struct answer_config *out);
 
-/* options.c: from the configuration to the zone's options. */
-enum err app_zone_new(const struct config *c, struct zone **out, struct err_info *info) MUST_USE;
-enum err app_addresses(struct app *a, struct err_info *info) MUST_USE;
-
-/* rows.c: one row of the store into the zone. Problems of a row are logged and cost that row only. */
-void rows_apply(struct zone *z, const struct config *c, const struct store_row *row);
+/* rows.c: rows of the store into the zone, one by one. A row with a problem costs that row only;
+ * the first few of a run are told in the log, and rows_end() says how many there were. */
+struct rows {
+    struct zone *zone;           /* borrowed */
+    const struct config *config; /* borrowed */
+    uint64_t problems;
+};
+void rows_apply(struct rows *r, const struct store_row *row);
+void rows_end(const struct rows *r);
 
 /* feed.c: keeps the zone equal to the store. */
 void feed_start(struct app *a);

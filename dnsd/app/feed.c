@@ -35,7 +35,8 @@ static void store_failed(struct app *a, const char *doing, enum err e, const str
 {
     const char *text = info != NULL && info->text[0] != '\0' ? info->text : err_text(e);
     if (strcmp(a->store_error, text) != 0) {
-        LOG_ERROR("feed", doing, LOG_S("reason", text), LOG_S("answering", "from the last good zone"));
+        LOG_ERROR("feed", doing, LOG_S("reason", text),
+                  LOG_S("answering", "from the last good zone"));
         snprintf(a->store_error, sizeof a->store_error, "%s", text);
     }
 }
@@ -128,15 +129,15 @@ static void put_proofs(struct app *a, const char *name, const struct store_chall
     struct wire_name owner;
     struct zone_proof *proofs = mem_xalloc(count * sizeof *proofs);
     for (size_t i = 0; i < count; i++) {
-        proofs[i] =
-            (struct zone_proof){.value = list[i].value, .expires_ms = list[i].expires_ms};
+        proofs[i] = (struct zone_proof){.value = list[i].value, .expires_ms = list[i].expires_ms};
     }
     enum err e = wire_name_owner(name, &a->config.dns.domain, &owner, &info);
     if (e == ERR_OK) {
         e = zone_proofs_put(a->zone, &owner, proofs, count, now, &info);
     }
     if (e != ERR_OK) {
-        LOG_WARN("feed", "a challenge is left out", LOG_S("name", name), LOG_S("reason", info.text));
+        LOG_WARN("feed", "a challenge is left out", LOG_S("name", name),
+                 LOG_S("reason", info.text));
     }
     free(proofs);
 }
@@ -174,6 +175,7 @@ static void read_challenges(struct app *a)
 static void on_feed(void *ctx, enum err e, const struct err_info *info, const struct store_feed *f)
 {
     struct app *a = ctx;
+    struct rows rows = {.zone = a->zone, .config = &a->config};
     bool challenges = false;
     if (e != ERR_OK) {
         feed_failed(a, "cannot read what has changed", e, info);
@@ -188,8 +190,9 @@ static void on_feed(void *ctx, enum err e, const struct err_info *info, const st
     }
     for (size_t i = 0; i < f->count; i++) {
         challenges = challenges || strncmp(f->rows[i].key, "challenge/", 10) == 0;
-        rows_apply(a->zone, &a->config, &f->rows[i]);
+        rows_apply(&rows, &f->rows[i]);
     }
+    rows_end(&rows);
     if (f->revision != zone_revision(a->zone)) {
         app_publish(a, f->revision, NULL);
     }
@@ -225,9 +228,9 @@ static void on_change(void *ctx)
 /* ---- loading all ------------------------------------------------------------------------- */
 
 struct load {
-    struct app *a;     /* borrowed */
-    struct zone *zone; /* owned */
-    uint64_t rows;
+    struct app *a;    /* borrowed */
+    struct rows rows; /* its zone is owned */
+    uint64_t count;
     int64_t began_ms;
 };
 
@@ -236,8 +239,8 @@ struct load {
 static bool on_load_row(void *ctx, const struct store_row *row)
 {
     struct load *l = ctx;
-    rows_apply(l->zone, &l->a->config, row);
-    l->rows++;
+    rows_apply(&l->rows, row);
+    l->count++;
     return true;
 }
 
@@ -247,7 +250,7 @@ static void on_loaded(void *ctx, enum err e, const struct err_info *info,
     struct load *l = ctx;
     struct app *a = l->a;
     if (e != ERR_OK) {
-        zone_free(l->zone);
+        zone_free(l->rows.zone);
         free(l);
         feed_failed(a, "cannot load the zone", e, info);
         if (!a->loaded && !a->stopping) {
@@ -256,12 +259,13 @@ static void on_loaded(void *ctx, enum err e, const struct err_info *info,
         }
         return;
     }
-    LOG_INFO("feed", "loaded", LOG_N("rows", l->rows), LOG_N("revision", state->revision),
+    rows_end(&l->rows);
+    LOG_INFO("feed", "loaded", LOG_N("rows", l->count), LOG_N("revision", state->revision),
              LOG_N("ms", clk_mono_ms(&clk_system) - l->began_ms));
     snprintf(a->store_id, sizeof a->store_id, "%s", state->id);
     a->loaded = true;
     store_works(a);
-    app_replace_zone(a, l->zone);
+    app_replace_zone(a, l->rows.zone);
     app_publish(a, state->revision, NULL);
     free(l);
     read_challenges(a);
@@ -272,10 +276,11 @@ static void full_load(struct app *a)
     struct err_info info = {.text = ""};
     struct load *l = mem_xalloc(sizeof *l);
     l->a = a;
+    l->rows.config = &a->config;
     l->began_ms = clk_mono_ms(&clk_system);
     a->feed_busy = true;
     a->feed_again = true; /* what changes meanwhile is read afterwards */
-    enum err e = app_zone_new(&a->config, &l->zone, &info);
+    enum err e = config_zone_new(&a->config, &l->rows.zone, &info);
     if (e != ERR_OK) {
         free(l); /* not reached: the same configuration made a zone before */
         feed_failed(a, "cannot make a zone", e, &info);
@@ -360,7 +365,8 @@ void feed_start(struct app *a)
         feed_wake(a);
         return;
     }
-    struct store_options o = {.engine = STORE_SQLITE, .sqlite_path = a->config.storages.sqlite_path};
+    struct store_options o = {.engine = STORE_SQLITE,
+                              .sqlite_path = a->config.storages.sqlite_path};
     a->opening = true;
     store_open(&a->loop, &o, on_open, a);
 }

@@ -1,6 +1,6 @@
 /* SIGHUP: the configuration is read again, off the loop; a new zone is made from it and from what
- * the present one holds, so the store is not asked; then the two change places. A configuration with
- * problems changes nothing. What was bound or opened at the start (addresses, workers, store,
+ * the present one holds, so the store is not asked; then the two change places. A configuration
+ * with problems changes nothing. What was bound or opened at the start (addresses, workers, store,
  * account) stays until the next start, and the log says so.
  */
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 struct reload {
     struct loop_work work;
-    struct app *a; /* borrowed */
+    struct app *a;        /* borrowed */
     struct config config; /* owned until it is the app's */
     struct config_problems problems;
     const struct zone_snapshot *snapshot; /* shared: our reference */
@@ -43,13 +43,12 @@ static void reload_work(struct loop_work *work)
     if (r->result != ERR_OK) {
         return;
     }
-    if (!r->config.dns.active ||
-        !wire_name_equal(&r->config.dns.domain, &r->snapshot->apex)) {
+    if (!r->config.dns.active || !wire_name_equal(&r->config.dns.domain, &r->snapshot->apex)) {
         r->result = err_set(&r->info, ERR_CONFLICT,
                             "dns.active and dns.domain cannot change while running: restart");
         return;
     }
-    r->result = app_zone_new(&r->config, &r->zone, &r->info);
+    r->result = config_zone_new(&r->config, &r->zone, &r->info);
     if (r->result == ERR_OK) {
         r->result = move_rows(r);
     }
@@ -100,7 +99,8 @@ static void tell_problems(const struct reload *r)
 {
     char *text = mem_xstrdup(r->problems.text.text != NULL ? r->problems.text.text : r->info.text);
     char *rest = text;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         LOG_ERROR("app", "the configuration stays as it was", LOG_S("problem", line));
     }
     free(text);

@@ -1,8 +1,8 @@
-#include <stdio.h>
+#include "config_zone.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "app.h"
 #include "lib/mem.h"
 
 /* A name of the configuration's SOA: absolute, or a mail address written as one. */
@@ -39,7 +39,7 @@ static enum err zone_soa_of(const struct config *c, struct zone_soa *out, const 
     return soa_name("admin", s->admin, &out->admin, info);
 }
 
-enum err app_zone_new(const struct config *c, struct zone **out, struct err_info *info)
+enum err config_zone_new(const struct config *c, struct zone **out, struct err_info *info)
 {
     struct zone_options o = {
         .apex = c->dns.domain,
@@ -71,26 +71,4 @@ enum err app_zone_new(const struct config *c, struct zone **out, struct err_info
     free(servers);
     free(entries);
     return e;
-}
-
-static enum err add_addresses(struct app *a, const struct config_list *list, struct err_info *info)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (a->addresses_count == NET_ADDRESSES_MAX) {
-            return err_set(info, ERR_LIMIT, "dns.ip and dns.ip6: at most %d addresses",
-                           NET_ADDRESSES_MAX);
-        }
-        enum err e = net_address_parse(list->items[i], a->config.dns.port,
-                                       &a->addresses[a->addresses_count++]);
-        if (e != ERR_OK) {
-            return err_set(info, e, "%s is not an address", list->items[i]);
-        }
-    }
-    return ERR_OK;
-}
-
-enum err app_addresses(struct app *a, struct err_info *info)
-{
-    enum err e = add_addresses(a, &a->config.dns.ip, info);
-    return e == ERR_OK ? add_addresses(a, &a->config.dns.ip6, info) : e;
 }

@@ -1,0 +1,13 @@
+/* From the configuration to an empty zone: options, static entries, the apex. The daemon and the
+ * tools make the same zone. ERR_MALFORMED, ERR_LIMIT: INFO names the key. Any thread.
+ */
+#ifndef DNSD_APP_CONFIG_ZONE_H
+#define DNSD_APP_CONFIG_ZONE_H
+
+#include "config.h"
+#include "dnsd/zone/zone.h"
+
+/* C->dns.domain must be set. Nothing of C is borrowed afterwards. */
+enum err config_zone_new(const struct config *c, struct zone **out, struct err_info *info) MUST_USE;
+
+#endif
