@@ -259,7 +259,7 @@ static void stored_content(unsigned types, unsigned variant, struct content *c)
 static int index_of(const char *name)
 {
     for (size_t i = 0; i < NAMES; i++) {
-        if (strcmp(names[i], name) == 0) {
+        if (names[i][0] == name[0] && strcmp(names[i], name) == 0) {
             return (int)i;
         }
     }
@@ -351,12 +351,6 @@ static const char *parent(const char *name)
     return dot != NULL ? dot + 1 : "";
 }
 
-static bool is_below(const char *name, const char *ancestor)
-{
-    size_t n = strlen(name), k = strlen(ancestor);
-    return n > k + 1 && name[n - k - 1] == '.' && strcmp(name + n - k, ancestor) == 0;
-}
-
 /* Every name that any layer can hold: of the list or made by the zone. */
 #define CANDIDATES (NAMES + 2)
 
@@ -370,6 +364,7 @@ static const char *candidate(size_t i)
 struct facts {
     const struct model *m;
     bool there[CANDIDATES];
+    size_t len[CANDIDATES];
     struct content content[CANDIDATES];
 };
 
@@ -385,6 +380,7 @@ static void find_out(struct facts *f, const struct model *m)
     for (size_t i = 0; i < CANDIDATES; i++) {
         struct content *c = &f->content[i];
         f->there[i] = content_of(m, candidate(i), c);
+        f->len[i] = strlen(candidate(i));
         qsort(c->rrs, c->count, sizeof c->rrs[0], compare_rr);
     }
 }
@@ -392,20 +388,29 @@ static void find_out(struct facts *f, const struct model *m)
 static const struct content *content_at(const struct facts *f, const char *name)
 {
     static const struct content nothing;
+    size_t len = strlen(name);
     for (size_t i = 0; i < CANDIDATES; i++) {
-        if (strcmp(candidate(i), name) == 0) {
+        if (f->len[i] == len && memcmp(candidate(i), name, len) == 0) {
             return &f->content[i];
         }
     }
     return &nothing;
 }
 
+/* NAME itself or one below it. */
+static bool ends_with(const char *candidate, size_t len, const char *name, size_t name_len)
+{
+    return len >= name_len && (len == name_len || candidate[len - name_len - 1] == '.') &&
+           memcmp(candidate + len - name_len, name, name_len) == 0;
+}
+
 /* RFC 4592 §2.2.3: a name exists if it or one below it holds something. */
 static bool exists(const struct facts *f, const char *name)
 {
-    bool found = name[0] == '\0';
+    size_t len = strlen(name);
+    bool found = len == 0;
     for (size_t i = 0; i < CANDIDATES && !found; i++) {
-        found = f->there[i] && (strcmp(candidate(i), name) == 0 || is_below(candidate(i), name));
+        found = f->there[i] && ends_with(candidate(i), f->len[i], name, len);
     }
     return found;
 }
