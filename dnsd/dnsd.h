@@ -1,8 +1,9 @@
 /* libdnsd: an authoritative name server for one domain, inside a program of yours.
  *
- * What it is for. You have a uv_loop_t and know what your names mean; this answers DNS for them over
- * UDP and TCP, from memory, on that loop. It reads no file, starts no thread and keeps nothing on
- * disk. The daemon dnsd is the same modules with a store, a configuration and workers around them.
+ * What it is for. You have a uv_loop_t and know what your names mean; this answers DNS for them
+ * over UDP and TCP, from memory, on that loop. It reads no file, starts no thread and keeps nothing
+ * on disk. The daemon dnsd is the same modules with a store, a configuration and workers around
+ * them.
  *
  * What it refuses. More than one domain (make another struct dnsd), recursion, DNSSEC signing.
  *
@@ -21,8 +22,8 @@
  * and other data), and for dnsd_listen() ERR_BUSY, ERR_DENIED, ERR_IO; INFO (may be NULL) says what
  * and why in a sentence. Out of memory aborts.
  *
- * SOA and negative answers follow RFC 2308 with a MINIMUM of 30 s; the serial counts commits. Peers see
- * what docs/ARCHITECTURE.md lists under "What is answered".
+ * SOA and negative answers follow RFC 2308 with a MINIMUM of 30 s; the serial counts commits. Peers
+ * see what docs/ARCHITECTURE.md lists under "What is answered".
  */
 #ifndef DNSD_DNSD_H
 #define DNSD_DNSD_H
@@ -51,8 +52,8 @@ struct dnsd_record {
 enum err dnsd_new(const struct dnsd_options *options, struct dnsd **out,
                   struct err_info *info) MUST_USE;
 
-/* From the next commit on NAME (relative, "@" for the domain itself) holds just these records; COUNT
- * 0: nothing. The domain itself should have NS records. */
+/* From the next commit on NAME (relative, "@" for the domain itself) holds just these records;
+ * COUNT 0: nothing. The domain itself should have NS records. */
 enum err dnsd_name_set(struct dnsd *d, const char *name, const struct dnsd_record *records,
                        size_t count, struct err_info *info) MUST_USE;
 

@@ -101,6 +101,8 @@ void rows_end(const struct rows *r);
 /* feed.c: keeps the zone equal to the store. */
 void feed_start(struct app *a);
 void feed_wake(struct app *a);
+/* The store is open: this core's row, then how far the store is, then what is new. */
+void feed_confirm(struct app *a);
 /* Takes expired proofs out of the zone, and will do so again when the next one expires. True: a
  * commit is due. */
 bool feed_expire(struct app *a);

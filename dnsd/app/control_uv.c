@@ -34,7 +34,7 @@ struct client {
     uv_write_t write;
     char line[REQUEST_MAX];
     size_t len;
-    char *reply; /* owned */
+    char *reply;   /* owned */
     unsigned open; /* handles */
 };
 
@@ -167,7 +167,8 @@ enum err control_open(struct app *a, struct err_info *info)
         free(c);
         return err_set(info, ERR_LIMIT,
                        "the control socket's path %s/dnsd.sock is too long for the system (107 "
-                       "octets): choose a shorter state folder", a->state_dir);
+                       "octets): choose a shorter state folder",
+                       a->state_dir);
     }
     unlink(c->path); /* left over: we hold the folder's lock */
     c->app = a;

@@ -334,12 +334,17 @@ static void on_open(void *ctx, enum err e, const struct err_info *info, struct s
     }
     a->store = s;
     store_watch(s, on_change, a);
+    feed_confirm(a);
+}
+
+void feed_confirm(struct app *a)
+{
     a->feed_busy = true;
     if (a->stopping) {
         feed_idle(a);
-        return;
+    } else {
+        register_self(a);
     }
-    register_self(a);
 }
 
 /* Whether it could be registered or not: the row comes first, so that the first zone has it. */

@@ -6,18 +6,19 @@
 
 static void usage(FILE *out)
 {
-    fputs("usage: dnsd [-c FILE] [--check]\n"
-          "       dnsd --version | --help\n"
-          "\n"
-          "Answers DNS for one domain from the records of the platform's store.\n"
-          "\n"
-          "  -c, --config FILE   the configuration; else $DNSD_CONFIG, else /etc/dnsd/dnsd.yml\n"
-          "      --check         read the configuration, say what is wrong with it, and exit\n"
-          "      --version       print the version and exit\n"
-          "\n"
-          "Runs in the foreground and logs to stderr. SIGHUP reads the configuration again, SIGTERM\n"
-          "stops. Exit: 0 fine, 1 failed while running, 2 configuration or usage.\n",
-          out);
+    fputs(
+        "usage: dnsd [-c FILE] [--check]\n"
+        "       dnsd --version | --help\n"
+        "\n"
+        "Answers DNS for one domain from the records of the platform's store.\n"
+        "\n"
+        "  -c, --config FILE   the configuration; else $DNSD_CONFIG, else /etc/dnsd/dnsd.yml\n"
+        "      --check         read the configuration, say what is wrong with it, and exit\n"
+        "      --version       print the version and exit\n"
+        "\n"
+        "Runs in the foreground and logs to stderr. SIGHUP reads the configuration again, SIGTERM\n"
+        "stops. Exit: 0 fine, 1 failed while running, 2 configuration or usage.\n",
+        out);
 }
 
 static int check(const char *path)
@@ -43,10 +44,11 @@ static int check(const char *path)
 int main(int argc, char **argv)
 {
     enum { OPT_CHECK = 256, OPT_VERSION, OPT_HELP };
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, OPT_CHECK},
-        {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check", no_argument, NULL, OPT_CHECK},
+                                            {"version", no_argument, NULL, OPT_VERSION},
+                                            {"help", no_argument, NULL, OPT_HELP},
+                                            {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool check_only = false;
     for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {

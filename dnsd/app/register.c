@@ -1,6 +1,6 @@
-/* This core's own row, core-info/<id>: made if it is not there, and corrected where the configuration
- * says otherwise. Whether the core is available is the cluster's business once the row exists: a
- * drained core stays drained over a restart.
+/* This core's own row, core-info/<id>: made if it is not there, and corrected where the
+ * configuration says otherwise. Whether the core is available is the cluster's business once the
+ * row exists: a drained core stays drained over a restart.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,8 @@ static void on_cores(void *ctx, enum err e, const struct err_info *info,
 void register_self(struct app *a)
 {
     const struct config *c = &a->config;
-    if (c->core.ip == NULL && c->core.ipv6 == NULL && c->core.cname == NULL && c->core.url == NULL) {
+    if (c->core.ip == NULL && c->core.ipv6 == NULL && c->core.cname == NULL &&
+        c->core.url == NULL) {
         feed_registered(a); /* nothing is known that others could use */
         return;
     }

@@ -132,9 +132,10 @@ static void reload_done(struct loop_work *work)
 {
     struct reload *r = (struct reload *)work;
     struct app *a = r->a;
+    bool taken = r->result == ERR_OK && !a->stopping;
     a->reloading = false;
     zone_snapshot_unref(r->snapshot);
-    if (r->result == ERR_OK && !a->stopping) {
+    if (taken) {
         take_over(a, r);
     } else if (r->result != ERR_OK) {
         tell_problems(r);
@@ -147,6 +148,8 @@ static void reload_done(struct loop_work *work)
         app_continue_stop(a);
     } else if (a->reload_wanted) {
         reload_start(a);
+    } else if (taken && a->store != NULL) {
+        feed_confirm(a); /* this core's addresses may be others now */
     } else if (a->feed_again) {
         feed_wake(a);
     }

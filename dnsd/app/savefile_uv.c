@@ -1,6 +1,6 @@
-/* The snapshot file: written as soon as there is a zone, then some time after the zone has changed, off the loop, and never more than
- * a twentieth of the time. A file that cannot be written is told and tried again; a file that cannot
- * be read is told and ignored, for the store has it all.
+/* The snapshot file: written as soon as there is a zone, then some time after the zone has changed,
+ * off the loop, and never more than a twentieth of the time. A file that cannot be written is told
+ * and tried again; a file that cannot be read is told and ignored, for the store has it all.
  */
 #include <glob.h>
 #include <stdio.h>

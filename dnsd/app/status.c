@@ -37,9 +37,9 @@ static void add_up(const struct app *a, struct totals *t)
 
 static json_t *rcodes(const struct totals *t)
 {
-    static const char *const names[17] = {[0] = "NOERROR",  [1] = "FORMERR", [2] = "SERVFAIL",
-                                          [3] = "NXDOMAIN", [4] = "NOTIMP",  [5] = "REFUSED",
-                                          [16] = "BADVERS"};
+    static const char *const names[17] = {
+        [0] = "NOERROR", [1] = "FORMERR", [2] = "SERVFAIL", [3] = "NXDOMAIN",
+        [4] = "NOTIMP",  [5] = "REFUSED", [16] = "BADVERS"};
     json_t *o = json_object();
     for (unsigned i = 0; i < 17; i++) {
         if (names[i] != NULL) {
@@ -87,8 +87,8 @@ char *status_json(struct app *a)
         a->from_file ? "snapshot file" : "store", "users", (json_int_t)s->users, "names",
         (json_int_t)s->names, "cores", (json_int_t)known_cores(s), "workers",
         (json_int_t)(a->server != NULL ? net_server_workers(a->server) : 0), "listen", listening(a),
-        "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "rcodes", rcodes(&t), "dropped",
-        (json_int_t)t.dropped, "truncated", (json_int_t)t.truncated, "sendFailed",
+        "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "rcodes", rcodes(&t),
+        "dropped", (json_int_t)t.dropped, "truncated", (json_int_t)t.truncated, "sendFailed",
         (json_int_t)t.send_failed, "tcpConnections", (json_int_t)t.tcp_open, "tcpEvicted",
         (json_int_t)t.tcp_evicted);
     json_object_set_new(o, "storeError",

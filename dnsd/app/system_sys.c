@@ -34,7 +34,8 @@ static enum err make_dir(const char *path, struct err_info *info)
     }
     return mkdir(path, 0750) == 0 || errno == EEXIST
                ? ERR_OK
-               : err_set(info, ERR_IO, "cannot make the state folder %s: %s", path, strerror(errno));
+               : err_set(info, ERR_IO, "cannot make the state folder %s: %s", path,
+                         strerror(errno));
 }
 
 static enum err find_user(const char *user, struct passwd **pw, struct err_info *info)
@@ -42,8 +43,10 @@ static enum err find_user(const char *user, struct passwd **pw, struct err_info 
     errno = 0;
     *pw = getpwnam(user);
     if (*pw == NULL) {
-        return err_set(info, ERR_NOTFOUND, "user %s: no such account; make it with `adduser --system "
-                                           "--group %s`, or change `user:`", user, user);
+        return err_set(info, ERR_NOTFOUND,
+                       "user %s: no such account; make it with `adduser --system "
+                       "--group %s`, or change `user:`",
+                       user, user);
     }
     return ERR_OK;
 }

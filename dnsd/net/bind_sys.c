@@ -70,10 +70,11 @@ static enum err explain(const struct net_address *a, int type, int code, struct 
                        text, kind);
     case EACCES:
     case EPERM:
-        return err_set(info, ERR_DENIED,
-                       "cannot listen on %s (%s): ports below 1024 need the right to; start as root "
-                       "with `user:` set, or grant CAP_NET_BIND_SERVICE",
-                       text, kind);
+        return err_set(
+            info, ERR_DENIED,
+            "cannot listen on %s (%s): ports below 1024 need the right to; start as root "
+            "with `user:` set, or grant CAP_NET_BIND_SERVICE",
+            text, kind);
     case EADDRNOTAVAIL:
         return err_set(info, ERR_IO,
                        "cannot listen on %s (%s): not an address of this machine; see `ip address` "
@@ -105,8 +106,8 @@ static bool set_udp(int fd, const struct net_address *a)
     bool ok = v4 ? set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
                  : set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
     if (is_any(a)) {
-        ok = ok && (v4 ? set(fd, IPPROTO_IP, IP_PKTINFO, 1)
-                       : set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
+        ok = ok &&
+             (v4 ? set(fd, IPPROTO_IP, IP_PKTINFO, 1) : set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
     }
     set(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER);
     set(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER);

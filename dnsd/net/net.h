@@ -1,9 +1,10 @@
 /* Sockets and workers: the name server's outside.
  *
- * A worker is a loop with its own sockets, its own reference to the zone and its own counters. Every
- * worker has a socket of each address (SO_REUSEPORT), so the kernel spreads packets and connections
- * over them and they share nothing. struct net_server runs N workers on threads of their own; struct
- * net_worker runs on a loop of the caller's (that is how another program embeds us).
+ * A worker is a loop with its own sockets, its own reference to the zone and its own counters.
+ * Every worker has a socket of each address (SO_REUSEPORT), so the kernel spreads packets and
+ * connections over them and they share nothing. struct net_server runs N workers on threads of
+ * their own; struct net_worker runs on a loop of the caller's (that is how another program embeds
+ * us).
  *
  * UDP: own sockets under uv_poll, recvmmsg/sendmmsg, replies from the address that was asked, never
  * fragmented. A reply that the kernel does not take at once is dropped and counted, never queued.
@@ -33,15 +34,16 @@ enum err net_address_parse(const char *ip, uint16_t port, struct net_address *ou
 #define NET_ADDRESS_TEXT_MAX 64
 void net_address_text(const struct net_address *a, char out[NET_ADDRESS_TEXT_MAX]);
 
-/* Why these: a query and its answer need milliseconds, so seconds are for slow paths and not for slow
- * attackers; 16 connections are more than a resolver opens; 64 KiB unsent is one largest answer. */
+/* Why these: a query and its answer need milliseconds, so seconds are for slow paths and not for
+ * slow attackers; 16 connections are more than a resolver opens; 64 KiB unsent is one largest
+ * answer. */
 struct net_limits {
-    unsigned tcp_idle_ms;      /* 10,000: without a query */
-    unsigned tcp_frame_ms;     /* 2,000: from a query's first octet to its last */
-    unsigned tcp_write_ms;     /* 2,000: for the peer to take what was answered */
-    unsigned tcp_clients;      /* per worker; 0: half of the open files allowed, over all workers */
-    unsigned tcp_per_client;   /* 16 per address (IPv6: per /64) and worker */
-    size_t tcp_unsent;         /* 65,536: beyond it the connection's queries wait */
+    unsigned tcp_idle_ms;    /* 10,000: without a query */
+    unsigned tcp_frame_ms;   /* 2,000: from a query's first octet to its last */
+    unsigned tcp_write_ms;   /* 2,000: for the peer to take what was answered */
+    unsigned tcp_clients;    /* per worker; 0: half of the open files allowed, over all workers */
+    unsigned tcp_per_client; /* 16 per address (IPv6: per /64) and worker */
+    size_t tcp_unsent;       /* 65,536: beyond it the connection's queries wait */
 };
 extern const struct net_limits net_limits_default;
 
@@ -66,9 +68,10 @@ struct net_sockets {
     unsigned workers;
 };
 
-/* Binds COUNT addresses for WORKERS workers. Port 0: the system picks one, the same for UDP and TCP.
- * ERR_BUSY (somebody else has the port), ERR_DENIED (a port below 1024 without the right to), ERR_IO
- * (not an address of this machine, ...): INFO names address, port and remedy. Blocks; boot only. */
+/* Binds COUNT addresses for WORKERS workers. Port 0: the system picks one, the same for UDP and
+ * TCP. ERR_BUSY (somebody else has the port), ERR_DENIED (a port below 1024 without the right to),
+ * ERR_IO (not an address of this machine, ...): INFO names address, port and remedy. Blocks; boot
+ * only. */
 enum err net_sockets_bind(const struct net_address *addresses, size_t count, unsigned workers,
                           struct net_sockets *out, struct err_info *info) MUST_USE;
 void net_sockets_close(struct net_sockets *s);
@@ -89,8 +92,8 @@ void net_worker_close(struct net_worker *w, void (*done)(void *ctx), void *ctx);
 /* ---- workers on threads of their own -------------------------------------------------------- */
 
 struct net_server;
-/* CONFIG and LIMITS are copied (the texts of CONFIG are borrowed until closed). FIRST is answered from
- * the first packet on; NULL: SERVFAIL until something is published. */
+/* CONFIG and LIMITS are copied (the texts of CONFIG are borrowed until closed). FIRST is answered
+ * from the first packet on; NULL: SERVFAIL until something is published. */
 enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
                           const struct answer_config *config, const struct net_limits *limits,
                           const struct zone_snapshot *first, struct net_server **out,

@@ -1,5 +1,5 @@
-/* N workers, each on a thread and a loop of its own. They hear of news by letters (lib/loop_uv.h) and
- * share nothing with each other or with the control loop.
+/* N workers, each on a thread and a loop of its own. They hear of news by letters (lib/loop_uv.h)
+ * and share nothing with each other or with the control loop.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct thread {
 };
 
 struct net_server {
-    struct loop_box box; /* the control loop's */
+    struct loop_box box;     /* the control loop's */
     struct thread **threads; /* owned */
     unsigned count, running;
     void (*done)(void *ctx);

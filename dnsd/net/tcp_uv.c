@@ -1,13 +1,14 @@
 /* TCP (RFC 7766): frames of two octets of length and a message.
  *
  * A read brings any number of frames, or a part of one. All whole frames are answered into one
- * buffer and written at once; only what is left over, a frame's beginning, is kept, in memory that the
- * frame's own length bounds. Both big buffers belong to the worker, not to the connection: an idle
- * connection costs its struct and the kernel's part.
+ * buffer and written at once; only what is left over, a frame's beginning, is kept, in memory that
+ * the frame's own length bounds. Both big buffers belong to the worker, not to the connection: an
+ * idle connection costs its struct and the kernel's part.
  *
- * A peer that does not take its answers stops being read (facts of BIND's CVE-2024-0760): what it sent
- * waits in `in`, bounded by one read. Every wait has a deadline: for the rest of a frame, for the peer
- * to read, for the next query. One timer a worker looks at all connections a few times a second.
+ * A peer that does not take its answers stops being read (facts of BIND's CVE-2024-0760): what it
+ * sent waits in `in`, bounded by one read. Every wait has a deadline: for the rest of a frame, for
+ * the peer to read, for the next query. One timer a worker looks at all connections a few times a
+ * second.
  *
  * Full house: the newcomer comes in and the one that has been idle longest goes, overall and per
  * client, so that whoever holds connections without asking loses them first.
@@ -34,13 +35,13 @@ struct tcp_listener {
 struct tcp_conn {
     uv_tcp_t tcp;
     uv_write_t write;
-    struct net_worker *w;        /* borrowed */
+    struct net_worker *w;         /* borrowed */
     struct tcp_conn *prev, *next; /* the worker's list, the longest idle first */
     struct tcp_conn *same_next;   /* same bucket */
     uint64_t client;              /* v4 address, or the first 64 bits of v6 */
-    uint8_t *in;      /* owned: octets not yet answered; NULL: none */
+    uint8_t *in;                  /* owned: octets not yet answered; NULL: none */
     size_t in_len, in_cap;
-    uint8_t *unsent;  /* owned: being written; NULL: nothing is */
+    uint8_t *unsent; /* owned: being written; NULL: nothing is */
     size_t unsent_len;
     uint64_t since_ms; /* when what we wait for began: query, rest of the frame, writing */
     bool eof, closing;
@@ -205,8 +206,8 @@ static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len
         if (len - done < 2 + frame) {
             break;
         }
-        size_t n = answer_query(&w->answerer, ANSWER_TCP, bytes + done + 2, frame,
-                                w->tcp_write + out + 2);
+        size_t n =
+            answer_query(&w->answerer, ANSWER_TCP, bytes + done + 2, frame, w->tcp_write + out + 2);
         done += 2 + frame;
         if (n > 0) {
             put_u16(w->tcp_write + out, (uint16_t)n);

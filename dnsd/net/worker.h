@@ -4,7 +4,8 @@
 
 #include "net.h"
 
-/* Packets of one recvmmsg: from 8 on more makes no difference (measured), 64 is four pages of queue. */
+/* Packets of one recvmmsg: from 8 on more makes no difference (measured), 64 is four pages of
+ * queue. */
 #define UDP_BATCH 64
 /* A query is at most a few hundred octets; what is longer is cut, and then is no query. */
 #define UDP_QUERY_MAX 2048
@@ -18,10 +19,10 @@ struct tcp_listener;
 struct tcp_conn;
 
 struct net_worker {
-    uv_loop_t *loop;           /* borrowed */
-    struct answerer answerer;  /* owns its snapshot's reference */
+    uv_loop_t *loop;          /* borrowed */
+    struct answerer answerer; /* owns its snapshot's reference */
     struct net_counters counters;
-    const struct net_limits *limits; /* borrowed */
+    const struct net_limits *limits;             /* borrowed */
     struct udp *udp[NET_ADDRESSES_MAX];          /* owned */
     struct tcp_listener *tcp[NET_ADDRESSES_MAX]; /* owned */
     size_t addresses;
@@ -52,7 +53,8 @@ static inline void net_add(_Atomic uint64_t *counter, int64_t n)
 /* A handle was closed. */
 void worker_handle_gone(struct net_worker *w);
 
-enum err udp_open(struct net_worker *w, int fd, const struct net_address *address, struct udp **out);
+enum err udp_open(struct net_worker *w, int fd, const struct net_address *address,
+                  struct udp **out);
 /* Answers what has arrived, then closes. */
 void udp_close(struct udp *u);
 

@@ -1,6 +1,6 @@
 /* A program with a loop of its own that serves a zone from memory: what libdnsd asks of its user.
- * Usage: embed DOMAIN IP PORT. Prints the port, counts its own seconds in TXT of `uptime`, and ends on
- * SIGTERM. tests/embed/test_embed.py asks it.
+ * Usage: embed DOMAIN IP PORT. Prints the port, counts its own seconds in TXT of `uptime`, and ends
+ * on SIGTERM. tests/embed/test_embed.py asks it.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +16,8 @@ static void on_second(uv_timer_t *timer)
 {
     char text[32];
     const struct dnsd_record uptime = {"TXT", 0, text};
-    snprintf(text, sizeof text, "%ld", (long)(uv_now(timer->loop) - *(uint64_t *)timer->data) / 1000);
+    snprintf(text, sizeof text, "%ld",
+             (long)(uv_now(timer->loop) - *(uint64_t *)timer->data) / 1000);
     if (dnsd_name_set(server, "uptime", &uptime, 1, NULL) == ERR_OK) {
         dnsd_commit(server);
     }
@@ -39,8 +40,9 @@ int main(int argc, char **argv)
     struct err_info info = {.text = ""};
     uint64_t began = uv_now(loop);
     uint16_t port = argc > 3 ? (uint16_t)strtoul(argv[3], NULL, 10) : 0;
-    if (argc < 4 || dnsd_new(&(struct dnsd_options){.domain = argv[1], .id = "embedded"}, &server,
-                             &info) != ERR_OK ||
+    if (argc < 4 ||
+        dnsd_new(&(struct dnsd_options){.domain = argv[1], .id = "embedded"}, &server, &info) !=
+            ERR_OK ||
         dnsd_name_set(server, "@", apex, 2, &info) != ERR_OK ||
         dnsd_name_set(server, "ns1", host, 2, &info) != ERR_OK ||
         dnsd_name_set(server, "*", &alias, 1, &info) != ERR_OK ||
