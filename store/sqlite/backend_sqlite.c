@@ -44,7 +44,7 @@ struct driver {
     struct lane main;
     struct lane side;
     struct conn conn;   /* main's alone */
-    struct conn reader; /* side's alone; opened when first needed */
+    struct conn reader; /* side's alone, once it is open */
 
     /* Watching: main's. */
     bool watching;
@@ -125,14 +125,8 @@ static enum err run_read(struct job *j, struct conn *c)
 static void run_on_side(struct lane_job *lane)
 {
     struct job *j = (struct job *)lane; /* the first member */
-    struct driver *d = j->driver;
-    if (d->reader.db == NULL) {
-        j->e = conn_open(&d->reader, d->path, d->busy_ms, CONN_READ, &j->info);
-    }
-    if (j->e == ERR_OK) {
-        j->e = run_read(j, &d->reader);
-    }
-    loop_box_send(d->box, &j->msg);
+    j->e = run_read(j, &j->driver->reader);
+    loop_box_send(j->driver->box, &j->msg);
 }
 
 static void run_on_main(struct lane_job *lane)
@@ -378,11 +372,18 @@ static void on_open(struct loop_msg *msg)
     driver_free(d);
 }
 
+/* Both connections now: later the program may have another user or working directory. */
 static void run_open(struct lane_job *job)
 {
     struct driver *d = DRIVER_OF(job, job);
-    d->open_e = conn_open(&d->conn, d->path, d->busy_ms,
-                          d->must_exist ? CONN_MUST_EXIST : CONN_MAKE, &d->open_info);
+    enum conn_mode mode = d->must_exist ? CONN_MUST_EXIST : CONN_MAKE;
+    d->open_e = conn_open(&d->conn, d->path, d->busy_ms, mode, &d->open_info);
+    if (d->open_e == ERR_OK) {
+        d->open_e = conn_open(&d->reader, d->path, d->busy_ms, CONN_READ, &d->open_info);
+    }
+    if (d->open_e != ERR_OK) {
+        conn_close(&d->conn);
+    }
     loop_box_send(d->box, &d->msg);
 }
 

@@ -7,6 +7,9 @@
 /* Runs one static statement without parameters; its rows are of no interest. */
 enum err conn_exec(struct conn *c, const char *sql, struct err_info *info) MUST_USE;
 
+/* The first cell of the one row that SQL, static and without parameters, always has. */
+enum err conn_number(struct conn *c, const char *sql, int64_t *out, struct err_info *info) MUST_USE;
+
 /* Translates RC, which the connection reported just now. */
 enum err conn_error(struct conn *c, int rc, struct err_info *info) MUST_USE;
 

@@ -293,14 +293,24 @@ enum err conn_check_place(struct conn *c, struct err_info *info)
                    c->path);
 }
 
+enum err conn_number(struct conn *c, const char *sql, int64_t *out, struct err_info *info)
+{
+    sqlite3_stmt *stmt = NULL;
+    enum err e = prepared(c, sql, &stmt, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *out = sqlite3_column_int64(stmt, 0);
+    } else {
+        e = conn_error(c, rc, info);
+    }
+    sqlite3_reset(stmt);
+    return e;
+}
+
 enum err conn_data_version(struct conn *c, int64_t *out, struct err_info *info)
 {
-    struct backend_query q = {.sql = "PRAGMA data_version"};
-    struct conn_rows rows = {.cells = NULL};
-    enum err e = conn_query(c, &q, &rows, info);
-    if (e == ERR_OK) {
-        *out = backend_number(&rows.cells[0]);
-    }
-    conn_rows_fini(&rows);
-    return e;
+    return conn_number(c, "PRAGMA data_version", out, info);
 }

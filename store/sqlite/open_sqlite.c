@@ -58,16 +58,14 @@ static enum err check_file(const char *path, enum conn_mode mode, struct err_inf
 
 static enum err check_foreign(struct conn *c, struct err_info *info)
 {
-    struct backend_query q = {.sql = FOREIGN_SQL};
-    struct conn_rows rows = {.cells = NULL};
-    enum err e = conn_query(c, &q, &rows, info);
-    if (e == ERR_OK && backend_number(&rows.cells[0]) != 0) {
+    int64_t foreign = 0;
+    enum err e = conn_number(c, FOREIGN_SQL, &foreign, info);
+    if (e == ERR_OK && foreign != 0) {
         e = err_set(info, ERR_MALFORMED,
                     "%s: is the database of some other program (none of its tables is known); name "
                     "another path",
                     c->path);
     }
-    conn_rows_fini(&rows);
     return e;
 }
 
@@ -76,7 +74,7 @@ static enum err try_wal(struct conn *c, struct err_info *info)
     struct backend_query q = {.sql = "PRAGMA journal_mode = WAL"};
     struct conn_rows rows = {.cells = NULL};
     enum err e = conn_query(c, &q, &rows, info);
-    if (e == ERR_OK && strcmp(backend_text(&rows.cells[0]), "wal") != 0) {
+    if (e == ERR_OK && (rows.rows == 0 || strcmp(backend_text(rows.cells), "wal") != 0)) {
         e = err_set(
             info, ERR_IO,
             "%s: this file system cannot share memory between programs, which a database in "
