@@ -16,6 +16,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "dnsd/wire/query.h"
 #include "lib/buf.h"
@@ -124,6 +125,21 @@ static void conn_close(struct tcp_conn *c)
 static bool is_settled(const struct tcp_conn *c)
 {
     return c->unsent == NULL && c->in_len == 0;
+}
+
+/* Queries have arrived that nobody has read. Closing then would throw away answers, too: the system
+ * resets a connection whose end did not read everything (RFC 1122 §4.2.2.13). */
+static bool has_unread(const struct tcp_conn *c)
+{
+    uv_os_fd_t fd;
+    int n = 0;
+    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, FIONREAD, &n) == 0 &&
+           n > 0;
+}
+
+static bool may_go(const struct tcp_conn *c)
+{
+    return c->w->closing && is_settled(c) && !has_unread(c);
 }
 
 static void evict(struct tcp_conn *c)
@@ -272,7 +288,7 @@ static void proceed(struct tcp_conn *c)
     }
     if (c->unsent != NULL) {
         uv_read_stop((uv_stream_t *)&c->tcp);
-    } else if (c->eof || (c->w->closing && is_settled(c))) {
+    } else if (c->eof || may_go(c)) {
         conn_close(c);
     } else {
         read_start(c);
@@ -358,7 +374,8 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_now(w->loop);
     for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
         next = c->next;
-        if (now - c->since_ms >= patience(c)) {
+        bool too_long = w->closing && now - w->closing_ms >= w->limits->tcp_write_ms;
+        if (too_long || now - c->since_ms >= patience(c)) {
             if (!is_settled(c)) {
                 net_add(&w->counters.tcp_timed_out, 1);
             }
@@ -434,7 +451,7 @@ void tcp_drain(struct net_worker *w)
 {
     for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
         next = c->next;
-        if (is_settled(c)) {
+        if (may_go(c)) {
             conn_close(c);
         }
     }

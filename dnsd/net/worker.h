@@ -35,6 +35,7 @@ struct net_worker {
 
     unsigned handles; /* open ones: the worker ends with the last */
     bool closing;
+    uint64_t closing_ms; /* since when */
     void (*done)(void *ctx);
     void *ctx; /* borrowed */
 
@@ -60,7 +61,8 @@ void udp_close(struct udp *u);
 
 enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out);
 void tcp_close(struct tcp_listener *l);
-/* Closes connections that owe nothing, the others as soon as they have paid. */
+/* Closes connections that owe nothing, the others as soon as they have paid; all of them after the
+ * time that a peer has for taking its answers. */
 void tcp_drain(struct net_worker *w);
 
 #endif

@@ -112,6 +112,7 @@ const struct net_counters *net_worker_counters(const struct net_worker *w)
 void net_worker_close(struct net_worker *w, void (*done)(void *ctx), void *ctx)
 {
     w->closing = true;
+    w->closing_ms = uv_now(w->loop);
     w->done = done;
     w->ctx = ctx;
     w->handles++; /* ours, until all is under way */
