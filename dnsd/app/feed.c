@@ -78,10 +78,24 @@ static void feed_idle(struct app *a)
     }
 }
 
+static void on_broken_closed(void *ctx)
+{
+    struct app *a = ctx;
+    a->store = NULL;
+    retry_later(a);
+    feed_idle(a);
+}
+
 static void feed_failed(struct app *a, const char *doing, enum err e, const struct err_info *info)
 {
     store_failed(a, doing, e, info);
     a->feed_again = false;
+    if (!err_is_transient(e) && a->store != NULL && !a->store_closing) {
+        /* A file that was moved, replaced or damaged does not heal under an open database. */
+        store_watch(a->store, NULL, NULL);
+        store_close(a->store, on_broken_closed, a);
+        return;
+    }
     retry_later(a);
     feed_idle(a);
 }
@@ -323,7 +337,14 @@ static void on_open(void *ctx, enum err e, const struct err_info *info, struct s
     struct app *a = ctx;
     a->opening = false;
     if (e != ERR_OK) {
-        store_failed(a, "cannot open the store", e, info);
+        struct err_info why = *info;
+        if (e == ERR_NOTFOUND) {
+            err_set(&why, e,
+                    "%.200s; bring it back, or stop and remove %.200s/zone.snapshot to begin with "
+                    "an empty one",
+                    info->text, a->state_dir);
+        }
+        store_failed(a, "cannot open the store", e, &why);
         if (!a->loaded && !a->stopping) {
             app_stop(a, APP_EXIT_FAILED); /* and no snapshot file either */
             return;
@@ -370,8 +391,11 @@ void feed_start(struct app *a)
         feed_wake(a);
         return;
     }
+    /* Where there is a zone there was a store: a new, empty one in its place would empty the zone.
+     */
     struct store_options o = {.engine = STORE_SQLITE,
-                              .sqlite_path = a->config.storages.sqlite_path};
+                              .sqlite_path = a->config.storages.sqlite_path,
+                              .must_exist = a->loaded};
     a->opening = true;
     store_open(&a->loop, &o, on_open, a);
 }

@@ -12,30 +12,29 @@
 
 #include "app.h"
 
-static enum err make_dir(const char *path, struct err_info *info)
+static enum err make_dir(const char *path, bool *made, struct err_info *info)
 {
-    if (mkdir(path, 0750) == 0 || errno == EEXIST) {
+    *made = mkdir(path, 0750) == 0;
+    if (*made || errno == EEXIST) {
         return ERR_OK;
-    }
-    if (errno != ENOENT) {
-        return err_set(info, errno == EACCES ? ERR_DENIED : ERR_IO,
-                       "cannot make the state folder %s: %s", path, strerror(errno));
     }
     char parent[4096];
     int n = snprintf(parent, sizeof parent, "%s", path);
     char *slash = strrchr(parent, '/');
-    if (n < 0 || (size_t)n >= sizeof parent || slash == NULL || slash == parent) {
-        return err_set(info, ERR_IO, "cannot make the state folder %s", path);
+    if (errno != ENOENT || n < 0 || (size_t)n >= sizeof parent || slash == NULL ||
+        slash == parent) {
+        return err_set(info, errno == EACCES ? ERR_DENIED : ERR_IO,
+                       "cannot make the state folder %s: %s", path, strerror(errno));
     }
     *slash = '\0';
-    enum err e = make_dir(parent, info);
+    enum err e = make_dir(parent, made, info);
     if (e != ERR_OK) {
         return e;
     }
-    return mkdir(path, 0750) == 0 || errno == EEXIST
-               ? ERR_OK
-               : err_set(info, ERR_IO, "cannot make the state folder %s: %s", path,
-                         strerror(errno));
+    *made = mkdir(path, 0750) == 0;
+    return *made || errno == EEXIST ? ERR_OK
+                                    : err_set(info, ERR_IO, "cannot make the state folder %s: %s",
+                                              path, strerror(errno));
 }
 
 static enum err find_user(const char *user, struct passwd **pw, struct err_info *info)
@@ -51,13 +50,18 @@ static enum err find_user(const char *user, struct passwd **pw, struct err_info 
     return ERR_OK;
 }
 
-/* Files that an earlier start made as root must not lock the account out. */
+/* A file that an earlier start made as root must not lock the account out. Only root's own files
+ * are given away, and no folder that was there before: it may be anybody's. */
 static enum err give(const char *file, const char *suffix, const struct passwd *pw,
                      struct err_info *info)
 {
     char path[4096];
+    struct stat st;
     snprintf(path, sizeof path, "%s%s", file, suffix);
-    if (lchown(path, pw->pw_uid, pw->pw_gid) != 0 && errno != ENOENT) {
+    if (lstat(path, &st) != 0 || st.st_uid != 0) {
+        return ERR_OK;
+    }
+    if (lchown(path, pw->pw_uid, pw->pw_gid) != 0) {
         return err_set(info, ERR_DENIED, "cannot give %s to user %s: %s", path, pw->pw_name,
                        strerror(errno));
     }
@@ -67,11 +71,12 @@ static enum err give(const char *file, const char *suffix, const struct passwd *
 enum err system_state_dir(const char *path, const char *database, const char *user,
                           struct err_info *info)
 {
-    static const char *const ours[] = {"", "/zone.snapshot", "/dnsd.lock"};
+    static const char *const ours[] = {"/zone.snapshot", "/dnsd.lock"};
     static const char *const databases[] = {"", "-wal", "-shm"};
     struct stat st;
     struct passwd *pw = NULL;
-    enum err e = make_dir(path, info);
+    bool made;
+    enum err e = make_dir(path, &made, info);
     if (e != ERR_OK) {
         return e;
     }
@@ -82,11 +87,14 @@ enum err system_state_dir(const char *path, const char *database, const char *us
         return ERR_OK;
     }
     e = find_user(user, &pw, info);
-    for (size_t i = 0; i < 3 && e == ERR_OK; i++) {
+    if (e == ERR_OK && made) {
+        e = give(path, "", pw, info);
+    }
+    for (size_t i = 0; i < 2 && e == ERR_OK; i++) {
         e = give(path, ours[i], pw, info);
-        if (e == ERR_OK && database != NULL) {
-            e = give(database, databases[i], pw, info);
-        }
+    }
+    for (size_t i = 0; i < 3 && e == ERR_OK && database != NULL; i++) {
+        e = give(database, databases[i], pw, info);
     }
     return e;
 }
@@ -94,6 +102,15 @@ enum err system_state_dir(const char *path, const char *database, const char *us
 enum err system_lock(const char *dir, int *fd, struct err_info *info)
 {
     char path[4096];
+    if (access(dir, W_OK | X_OK) != 0) {
+        const struct passwd *pw = getpwuid(geteuid());
+        const char *name = pw != NULL ? pw->pw_name : "this account";
+        return err_set(
+            info, ERR_DENIED,
+            "the state folder %s is not writable for %s: %s; give it to the account with "
+            "`chown %s %s`",
+            dir, name, strerror(errno), name, dir);
+    }
     snprintf(path, sizeof path, "%s/dnsd.lock", dir);
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (*fd < 0) {

@@ -289,7 +289,7 @@ enum err conn_check_place(struct conn *c, struct err_info *info)
     }
     return err_set(info, ERR_IO,
                    "%s: was removed, moved or replaced while in use; nothing was changed; put it "
-                   "back if it was not meant to go, and restart this program",
+                   "back, with its -wal file, if it was not meant to go",
                    c->path);
 }
 

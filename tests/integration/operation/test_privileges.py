@@ -85,13 +85,19 @@ def test_it_works_as_the_user():
 
 @pytest.mark.skipif(not ROOT, reason="needs real root to become another user")
 def test_files_that_root_made_are_handed_over():
-    """A first start without `user:` leaves root's files; the next, with it, still works."""
+    """A first start without `user:` leaves root's files; the next, with it, still works once the folder is
+    the user's. A folder that was there before is not handed over: it may be anybody's."""
     d = daemon()
     d.start()
     d.rows({"user-core/alice": "core-a"})
     d.stop()
     d.config["user"] = USER
     d.write_config()
+    d.spawn()
+    assert d.process.wait_exit() == 1
+    assert f"chown {USER} {d.folder}" in d.process.log(), d.process.log()
+    assert os.stat(d.folder).st_uid == 0
+    os.chown(d.folder, pwd.getpwnam(USER).pw_uid, -1)
     d.start()
     assert d.ask("alice").an == 1
     d.rows({"user-core/bobby": "core-a"})
@@ -100,6 +106,16 @@ def test_files_that_root_made_are_handed_over():
     uid = pwd.getpwnam(USER).pw_uid
     made = [name for name in os.listdir(d.folder) if name != "dnsd.yml"]
     assert made and all(os.stat(os.path.join(d.folder, name)).st_uid == uid for name in made), made
+
+
+@pytest.mark.skipif(not ROOT, reason="needs real root to become another user")
+def test_a_folder_made_at_the_start_is_the_users():
+    d = daemon(user=USER)
+    d.config["storages"]["engines"]["sqlite"]["path"] = os.path.join(d.folder, "state", "platform.db")
+    d.write_config()
+    d.start()
+    assert os.stat(os.path.join(d.folder, "state")).st_uid == pwd.getpwnam(USER).pw_uid
+    d.stop()
 
 
 def test_user_without_root():

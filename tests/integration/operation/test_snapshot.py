@@ -247,14 +247,35 @@ def test_snapshot_of_another_domain_is_not_served():
     d.stop()
 
 
-def test_database_replaced_by_another():
-    """A new database with lower revisions: its rows count, not the old snapshot's."""
+def test_database_that_is_gone_is_not_made_anew():
+    """An empty database in its place would empty the zone: the snapshot is answered, the loss is told, and
+    when the database is back (here: while running) it counts again."""
     d = saved()
     for path in database_files(d):
+        os.rename(path, path + ".away")
+    d.start()
+    check_rows(d)
+    d.process.wait_log("platform.db")
+    assert database_files(d) == [path for path in database_files(d) if path.endswith(".away")]
+    assert d.dnsctl("status", "--json", expect=None).json()["storeError"]
+    for path in glob.glob(d.database + "*.away"):
+        os.rename(path, path[:-len(".away")])
+    d.process.wait_log("the store is back")
+    d.rows({"user-core/newer": "core-a"})
+    assert d.ask("newer").an == 1
+    d.stop()
+
+
+def test_database_replaced_by_another():
+    """Another database with lower revisions: its rows count, not the old snapshot's."""
+    d = saved()
+    other = saved({"core-info/core-a": {"id": "core-a", "ip": "192.0.2.1", "available": True},
+                   "user-core/fresh": "core-a"})
+    for path in database_files(d):
         os.unlink(path)
+    shutil.copy(other.database, d.database)
     d.start()
     harness.until("the old rows are gone", lambda: d.ask("alice").rcode == "NXDOMAIN", 10)
-    d.rows({"user-core/fresh": "core-a"})
     assert d.ask("fresh").an == 1
     d.stop()
 
