@@ -2,12 +2,12 @@
  *
  * A name's node is the head of a list of layers, the winner first. Readers look at the winner only,
  * but may walk the list; so a layer is never changed: putting one in or taking one out makes new
- * nodes for it and for those above it, and the new winner goes into the table's slot. The layers below
- * are shared as they are.
+ * nodes for it and for those above it, and the new winner goes into the table's slot. The layers
+ * below are shared as they are.
  *
- * Names above a node exist too (RFC 4592 §2.2.2: empty non-terminals). Each node counts its children;
- * a name that has no layer but children gets an empty node, and loses it with its last child. Users
- * are leaves directly below the apex and take no part in the counting.
+ * Names above a node exist too (RFC 4592 §2.2.2: empty non-terminals). Each node counts its
+ * children; a name that has no layer but children gets an empty node, and loses it with its last
+ * child. Users are leaves directly below the apex and take no part in the counting.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -85,6 +85,7 @@ static struct zone_node *retop(struct zone *z, struct zone_node *old)
                                          old->sets, old->sets_count, old->below);
     n->children = old->children;
     n->has_wildcard = old->has_wildcard;
+    n->cuts_below = old->cuts_below;
     zone_drop_node(z, old, false);
     return n;
 }
@@ -148,6 +149,18 @@ static void unlink_parent(struct zone *z, const uint8_t *key, size_t len)
     }
 }
 
+/* A name has become a delegation (CHANGE 1) or is none any more (-1): those above it know of it.
+ * They exist. */
+static void tell_parents_of_cut(struct zone *z, const uint8_t *key, size_t len, int change)
+{
+    z->cuts += (uint32_t)change;
+    for (size_t at = (size_t)key[0] + 1; at < len; at += (size_t)key[at] + 1) {
+        struct zone_node *parent = retop(z, find_node(z, key + at, len - at));
+        parent->cuts_below += (uint32_t)change;
+        set_top(z, key + at, len - at, parent);
+    }
+}
+
 /* The layer of proofs: what is below, with the proofs' values among its TXT records. */
 static struct zone_node *lay_proofs(struct zone *z, const uint8_t *key, size_t len,
                                     const struct overlay_name *proofs, struct zone_node *below)
@@ -205,9 +218,8 @@ static struct zone_node *splice(struct zone *z, struct zone_node *top, enum zone
     }
     while (n > 0) {
         struct zone_node *old = above[--n];
-        struct zone_node *copy =
-            zone_node_make((enum zone_source)old->source, old->key, old->key_len, old->sets,
-                           old->sets_count, top);
+        struct zone_node *copy = zone_node_make((enum zone_source)old->source, old->key,
+                                                old->key_len, old->sets, old->sets_count, top);
         zone_drop_node(z, old, false);
         top = copy;
     }
@@ -221,7 +233,8 @@ static void replace(struct zone *z, const uint8_t *key, size_t len, enum zone_so
     uint32_t children = old != NULL ? old->children : 0;
     bool has_wildcard = old != NULL && old->has_wildcard;
     bool was_data = old != NULL && old->sets_count > 0;
-    z->cuts -= old != NULL && old->is_cut;
+    bool was_cut = old != NULL && old->is_cut;
+    uint32_t cuts_below = old != NULL ? old->cuts_below : 0;
 
     struct zone_node *top = strip(z, old);
     if (splice_it) {
@@ -235,22 +248,28 @@ static void replace(struct zone *z, const uint8_t *key, size_t len, enum zone_so
     } else if (top == NULL && children > 0) {
         top = zone_node_make(ZONE_ENT, key, len, NULL, 0, NULL);
     } else if (top != NULL && top != new) {
-        top = retop(z, top); /* readers may know it as it was: what only a winner has is set below */
+        /* Readers may know it as it was: what only a winner has is set below. */
+        top = retop(z, top);
     }
     if (top != NULL) {
         top->children = children;
         top->has_wildcard = has_wildcard;
-        z->cuts += top->is_cut;
+        top->cuts_below = cuts_below;
     }
     z->names += top != NULL && top->sets_count > 0;
     z->names -= was_data;
     if (top == NULL && old == NULL) {
         return;
     }
+    bool is_cut = top != NULL && top->is_cut;
     set_top(z, key, len, top);
     if (old == NULL) {
         link_parent(z, key, len);
-    } else if (top == NULL) {
+    }
+    if (is_cut != was_cut) {
+        tell_parents_of_cut(z, key, len, is_cut ? 1 : -1);
+    }
+    if (old != NULL && top == NULL) {
         unlink_parent(z, key, len);
     }
 }
@@ -258,14 +277,14 @@ static void replace(struct zone *z, const uint8_t *key, size_t len, enum zone_so
 void layer_put(struct zone *z, const uint8_t *key, size_t len, enum zone_source source,
                struct zone_rrset *const *sets, size_t count)
 {
-    struct zone_node *new =
-        count > 0 ? zone_node_make(source, key, len, sets, count, NULL) : NULL;
+    struct zone_node *new = count > 0 ? zone_node_make(source, key, len, sets, count, NULL) : NULL;
     replace(z, key, len, source, new, true);
 }
 
 void layer_reserve(struct zone *z, const uint8_t *key, size_t len)
 {
-    replace(z, key, len, ZONE_RESERVED, zone_node_make(ZONE_RESERVED, key, len, NULL, 0, NULL), true);
+    replace(z, key, len, ZONE_RESERVED, zone_node_make(ZONE_RESERVED, key, len, NULL, 0, NULL),
+            true);
 }
 
 void layer_refresh(struct zone *z, const uint8_t *key, size_t len)

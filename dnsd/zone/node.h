@@ -55,6 +55,7 @@ struct zone_node {
     uint8_t source; /* enum zone_source */
     uint8_t key_len;
     bool has_wildcard; /* there is a `*` directly below; right in the winner only */
+    uint32_t cuts_below; /* delegations below, at any depth; right in the winner only */
     bool is_cut;       /* NS below the apex: a delegation */
     struct zone_node *below;  /* the next layer; NULL: none */
     const uint8_t *key;       /* behind the sets */

@@ -50,16 +50,48 @@ static const struct zone_node *find_wildcard(const struct zone_snapshot *s, cons
     return slot != NULL ? node_of(s, slot) : NULL;
 }
 
-/* The highest delegation on the way to NAME; its label, or -1. */
-static int find_cut(const struct zone_snapshot *s, const uint8_t *name, const uint8_t *label_at,
-                    unsigned first, unsigned relative, const struct zone_node **cut)
+/* The closest encloser (RFC 4592 §3.3.1): the longest of NAME's endings that exists, NAME included.
+ * Every name above one that exists does exist, too, so halving finds it: a question of 127 labels
+ * costs 7 looks. Its label goes to *at; NULL and RELATIVE: only the apex is left. */
+static const struct table_slot *find_encloser(const struct zone_snapshot *s, const uint8_t *name,
+                                              const uint8_t *label_at, unsigned relative,
+                                              unsigned *at)
 {
-    unsigned end = label_at[relative];
-    for (unsigned i = relative; i-- > first;) {
-        const struct table_slot *slot = table_find(&s->table, name + label_at[i], end - label_at[i]);
-        if (slot != NULL && slot->kind == TABLE_NODE && slot->u.node->is_cut) {
+    const struct table_slot *found = NULL;
+    unsigned low = relative > s->max_labels ? relative - s->max_labels : 0;
+    unsigned high = relative;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const struct table_slot *slot =
+            table_find(&s->table, name + label_at[middle], label_at[relative] - label_at[middle]);
+        if (slot != NULL) {
+            found = slot;
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    *at = high;
+    return found;
+}
+
+/* The highest delegation from the apex down to the name at label LAST, which exists; its label, or
+ * -1. Ends where there is none further down. */
+static int find_cut(const struct zone_snapshot *s, const uint8_t *name, const uint8_t *label_at,
+                    unsigned last, unsigned relative, const struct zone_node **cut)
+{
+    for (unsigned i = relative; i-- > last;) {
+        const struct table_slot *slot =
+            table_find(&s->table, name + label_at[i], label_at[relative] - label_at[i]);
+        if (slot == NULL || slot->kind != TABLE_NODE) {
+            break;
+        }
+        if (slot->u.node->is_cut) {
             *cut = slot->u.node;
             return (int)i;
+        }
+        if (slot->u.node->cuts_below == 0) {
+            break;
         }
     }
     return -1;
@@ -70,24 +102,17 @@ struct zone_match zone_snapshot_find(const struct zone_snapshot *s, const uint8_
 {
     struct zone_match m = {.kind = ZONE_HIT, .node = s->apex_node};
     unsigned end = label_at[relative]; /* keys leave out the zone's own labels */
-    unsigned first = relative > s->max_labels ? relative - s->max_labels : 0;
-    const struct table_slot *slot = NULL;
     unsigned at;
     if (relative == 0) {
         return m;
     }
-    if (s->has_cuts && !glue) {
-        int cut = find_cut(s, name, label_at, first, relative, &m.node);
+    const struct table_slot *slot = find_encloser(s, name, label_at, relative, &at);
+    if (s->has_cuts && !glue && slot != NULL) {
+        int cut = find_cut(s, name, label_at, at, relative, &m.node);
         if (cut >= 0) {
             m.kind = ZONE_DELEGATED;
             m.cut = (uint8_t)cut;
             return m;
-        }
-    }
-    for (at = first; at < relative; at++) {
-        slot = table_find(&s->table, name + label_at[at], end - label_at[at]);
-        if (slot != NULL) {
-            break;
         }
     }
     if (slot != NULL && at == 0) {
@@ -95,8 +120,8 @@ struct zone_match zone_snapshot_find(const struct zone_snapshot *s, const uint8_
         return m;
     }
     /* RFC 4592 §3.3.1: the closest encloser decides, and only a `*` directly below it may speak. */
-    bool may_stand_in = slot == NULL ? s->apex_wildcard
-                                     : slot->kind == TABLE_NODE && slot->u.node->has_wildcard;
+    bool may_stand_in =
+        slot == NULL ? s->apex_wildcard : slot->kind == TABLE_NODE && slot->u.node->has_wildcard;
     m.node = may_stand_in ? find_wildcard(s, name + label_at[at], end - label_at[at]) : NULL;
     m.kind = m.node != NULL ? ZONE_WILD : ZONE_MISS;
     return m;
