@@ -1,7 +1,6 @@
 /* The zone as a whole: random operations beside a model, what is refused, what a change costs. */
 #include "dnsd/zone/zone.h"
 
-#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "memory.h"
 #include "zone_build.h"
 #include "zone_model.h"
 
@@ -109,19 +109,6 @@ static void as_many_core_ids_as_fit(void **state)
     zone_free(z);
 }
 
-#ifdef __SANITIZE_ADDRESS__
-size_t __sanitizer_get_current_allocated_bytes(void);
-static size_t allocated(void)
-{
-    return __sanitizer_get_current_allocated_bytes();
-}
-#else
-static size_t allocated(void)
-{
-    return mallinfo2().uordblks;
-}
-#endif
-
 static struct zone *zone_of_users(unsigned users)
 {
     struct zone *z =
@@ -143,11 +130,11 @@ static size_t cost_of_a_change(unsigned users)
     size_t most = 0;
     for (unsigned i = 0; i < 100; i++) {
         char line[64];
-        size_t before = allocated();
+        size_t before = memory_in_use();
         snprintf(line, sizeof line, "user user-%u b\n", i * (users / 100));
         zone_build_add(z, line);
         zone_snapshot_unref(zone_commit(z, i + 2));
-        size_t cost = allocated() - before;
+        size_t cost = memory_in_use() - before;
         most = cost > most ? cost : most;
     }
     zone_snapshot_unref(held);
@@ -181,10 +168,12 @@ static void memory_stays_where_it_is(void **state)
         zone_build_add(z, back);
         zone_snapshot_unref(zone_commit(z, 2 * i + 1));
         if (i == 100) {
-            before = allocated();
+            before = memory_in_use();
         }
     }
-    assert_int_equal(allocated(), before);
+    /* The C library may give a few octets more than asked for when it reuses what was freed. */
+    size_t slack = TESTS_SANITIZED ? 0 : 256;
+    assert_in_range(memory_in_use(), before - slack, before + slack);
     zone_free(z);
 }
 
