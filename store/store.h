@@ -45,7 +45,7 @@ enum store_engine { STORE_SQLITE, STORE_RQLITE };
 struct store_options {
     enum store_engine engine;
     const char *sqlite_path;
-    bool must_exist; /* a missing database is ERR_NOTFOUND instead of made */
+    bool must_exist;  /* a missing database is ERR_NOTFOUND instead of made */
     unsigned busy_ms; /* how long to wait for another writer; 0: 5000 */
 };
 
@@ -71,8 +71,8 @@ typedef void store_state_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_state *state);
 void store_state(struct store *s, store_state_cb *cb, void *ctx);
 
-/* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/, and
- * challenge/ (the feed only names it: read the values with store_challenges_of()). */
+/* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/,
+ * and challenge/ (the feed only names it: read the values with store_challenges_of()). */
 struct store_row {
     const char *key;
     const char *value; /* NULL: the row is gone */
@@ -94,11 +94,11 @@ void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb 
  * come without a change. One watcher per store; NULL ends it. */
 void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx);
 
-/* All rows whose key begins with PREFIX ("" for all four kinds of the feed), as of one moment. ON_ROW
- * is called on a thread of the store's, one row at a time, in the order of keys; false ends the scan
- * with ERR_CANCELED. CB then runs on the loop with the revision that the rows are of. Other
- * operations go on meanwhile. challenge/ rows come as key challenge/<name> with the challenge's
- * value, once per value. */
+/* All rows whose key begins with PREFIX ("" for all four kinds of the feed), as of one moment.
+ * ON_ROW is called on a thread of the store's, one row at a time, in the order of keys; false ends
+ * the scan with ERR_CANCELED. CB then runs on the loop with the revision that the rows are of.
+ * Other operations go on meanwhile. challenge/ rows come as key challenge/<name> with the
+ * challenge's value, once per value. */
 typedef bool store_row_cb(void *ctx, const struct store_row *row);
 typedef void store_scan_cb(void *ctx, enum err e, const struct err_info *info,
                            const struct store_state *state);
@@ -184,17 +184,17 @@ void store_core_row_free(struct store_core_row *row);
 /* ---- challenges: one row per value ---------------------------------------------------------- */
 
 struct store_challenge {
-    const char *name;  /* relative, as in records: _acme-challenge */
-    const char *value; /* the TXT value */
-    const char *order; /* who put it there */
+    const char *name;   /* relative, as in records: _acme-challenge */
+    const char *value;  /* the TXT value */
+    const char *order;  /* who put it there */
     int64_t expires_ms; /* wall clock; after it the value is not served */
 };
 /* The same name and value again renews order and expiry. */
 void store_challenge_put(struct store *s, const struct store_challenge *c, store_done_cb *cb,
                          void *ctx);
 /* ERR_NOTFOUND if there is no such value. */
-void store_challenge_delete(struct store *s, const char *name, const char *value,
-                            store_done_cb *cb, void *ctx);
+void store_challenge_delete(struct store *s, const char *name, const char *value, store_done_cb *cb,
+                            void *ctx);
 typedef void store_challenges_cb(void *ctx, enum err e, const struct err_info *info,
                                  const struct store_challenge *list, size_t count);
 /* Those of NAME (NULL: all), in the order of name and value, expired ones too. */

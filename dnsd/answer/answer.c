@@ -17,8 +17,8 @@ static void begin(struct job *j, const uint8_t *in)
     j->counts[0] = question > 0;
 }
 
-/* Nothing of an answer that did not fit is sent (RFC 2181 §9). Over TCP there is nowhere to send the
- * client: an answer too large for 64 KB is a mistake of ours. */
+/* Nothing of an answer that did not fit is sent (RFC 2181 §9). Over TCP there is nowhere to send
+ * the client: an answer too large for 64 KB is a mistake of ours. */
 static void truncate(struct job *j, uint16_t *flags)
 {
     j->len = WIRE_HEADER_LEN + j->q.question_len;

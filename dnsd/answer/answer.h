@@ -3,19 +3,18 @@
  * The pipeline, each stage in a file of its own and each deciding one thing:
  *
  *   parse (wire/query)   is it a DNS query at all
- *   policy               which well-formed questions we answer, and how large an answer may be. Cookies
- *                        and response rate limiting belong here: they look at the peer and the
- *                        query, and may cut the reply's limit or ask for TC.
- *   solve                what the zone says: answer, referral, "no such type", "no such name"
- *   finish               OPT record, header, truncation
+ *   policy               which well-formed questions we answer, and how large an answer may be.
+ * Cookies and response rate limiting belong here: they look at the peer and the query, and may cut
+ * the reply's limit or ask for TC. solve                what the zone says: answer, referral, "no
+ * such type", "no such name" finish               OPT record, header, truncation
  *
- * RCODE, AA and TC are decided here and nowhere else. Nothing here allocates, locks, waits or writes
- * to shared memory; the work is bounded by the size of one message. An error of ours is never turned
- * into "no such name": without a snapshot the answer is SERVFAIL.
+ * RCODE, AA and TC are decided here and nowhere else. Nothing here allocates, locks, waits or
+ * writes to shared memory; the work is bounded by the size of one message. An error of ours is
+ * never turned into "no such name": without a snapshot the answer is SERVFAIL.
  *
- * Threads: one struct answerer per worker, used by that worker alone; its counters may be read from any
- * thread. Peers see: RFC 1034 §4.3.2, 1035, 2181, 2308, 4035 §3.1.4.1 (DS), 4592, 5001, 6604, 6891, 7766,
- * 7828, 8020, 8482, 8906, 9619.
+ * Threads: one struct answerer per worker, used by that worker alone; its counters may be read from
+ * any thread. Peers see: RFC 1034 §4.3.2, 1035, 2181, 2308, 4035 §3.1.4.1 (DS), 4592, 5001, 6604,
+ * 6891, 7766, 7828, 8020, 8482, 8906, 9619.
  */
 #ifndef DNSD_ANSWER_ANSWER_H
 #define DNSD_ANSWER_ANSWER_H
@@ -27,8 +26,8 @@
 #include "dnsd/zone/snapshot.h"
 
 /* What fits every path without fragments (DNS flag day 2020). */
-#define ANSWER_UDP_MAX 1232
-#define ANSWER_TCP_MAX 65535
+#define ANSWER_UDP_MAX  1232
+#define ANSWER_TCP_MAX  65535
 #define ANSWER_NSID_MAX 64
 
 enum answer_transport { ANSWER_UDP, ANSWER_TCP };
@@ -50,9 +49,9 @@ static inline void answer_count(_Atomic uint64_t *counter)
 }
 
 struct answer_config {
-    const char *id;      /* NSID and id.server; NULL: none. At most ANSWER_NSID_MAX */
-    const char *version; /* version.bind; NULL: none */
-    bool chaos;          /* answer in class CH at all (RFC 4892) */
+    const char *id;        /* NSID and id.server; NULL: none. At most ANSWER_NSID_MAX */
+    const char *version;   /* version.bind; NULL: none */
+    bool chaos;            /* answer in class CH at all (RFC 4892) */
     uint16_t keepalive_ds; /* what edns-tcp-keepalive is answered with, in 100 ms (RFC 7828) */
 };
 
@@ -63,8 +62,8 @@ struct answerer {
     uint32_t turn;                        /* which address comes first, from answer to answer */
 };
 
-/* Answers the message IN, that came over TRANSPORT, into OUT; returns the octets of the answer, 0: send
- * nothing. OUT may be IN; it needs ANSWER_UDP_MAX or ANSWER_TCP_MAX octets, and LEN ones. */
+/* Answers the message IN, that came over TRANSPORT, into OUT; returns the octets of the answer, 0:
+ * send nothing. OUT may be IN; it needs ANSWER_UDP_MAX or ANSWER_TCP_MAX octets, and LEN ones. */
 size_t answer_query(struct answerer *a, enum answer_transport transport, const uint8_t *in,
                     size_t len, uint8_t *out);
 

@@ -15,9 +15,9 @@ struct job {
     /* the reply so far */
     uint8_t *out;
     size_t len;
-    size_t limit;      /* what may be written before the OPT record */
+    size_t limit;       /* what may be written before the OPT record */
     uint16_t counts[4]; /* by section; [0] is the question's */
-    uint16_t apex_at;  /* where in the message the zone's name is */
+    uint16_t apex_at;   /* where in the message the zone's name is */
     enum wire_rcode rcode;
     bool aa;
     bool overflow; /* something needed did not fit */
@@ -36,8 +36,8 @@ void solve(struct job *j);
 bool write_rrset(struct job *j, enum section section, const struct zone_rrset *set,
                  unsigned owner_at);
 /* A record that the zone does not have. */
-bool write_record(struct job *j, enum section section, uint16_t type, uint16_t class, uint32_t ttl_s,
-                  const void *rdata, size_t len);
+bool write_record(struct job *j, enum section section, uint16_t type, uint16_t class,
+                  uint32_t ttl_s, const void *rdata, size_t len);
 /* The SOA that tells how long "no" is true (RFC 2308 §3). */
 void write_negative(struct job *j);
 size_t write_opt_len(const struct job *j);

@@ -31,7 +31,8 @@ static void patch_owners(uint8_t *wire, size_t len, unsigned owner_at)
     }
 }
 
-bool write_rrset(struct job *j, enum section section, const struct zone_rrset *set, unsigned owner_at)
+bool write_rrset(struct job *j, enum section section, const struct zone_rrset *set,
+                 unsigned owner_at)
 {
     uint8_t *to = take(j, set->len);
     if (to == NULL) {
@@ -52,8 +53,8 @@ bool write_rrset(struct job *j, enum section section, const struct zone_rrset *s
     return true;
 }
 
-bool write_record(struct job *j, enum section section, uint16_t type, uint16_t class, uint32_t ttl_s,
-                  const void *rdata, size_t len)
+bool write_record(struct job *j, enum section section, uint16_t type, uint16_t class,
+                  uint32_t ttl_s, const void *rdata, size_t len)
 {
     uint8_t *to = take(j, NODE_RR_HEADER + len);
     if (to == NULL) {

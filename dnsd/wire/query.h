@@ -17,10 +17,10 @@
 #define WIRE_HEADER_LEN 12
 
 /* Second 16 bits of the header (RFC 1035 §4.1.1, RFC 4035 §3.1.6). */
-#define WIRE_QR 0x8000
-#define WIRE_AA 0x0400
-#define WIRE_TC 0x0200
-#define WIRE_RD 0x0100
+#define WIRE_QR            0x8000
+#define WIRE_AA            0x0400
+#define WIRE_TC            0x0200
+#define WIRE_RD            0x0100
 #define WIRE_OPCODE(flags) (((flags) >> 11) & 15)
 
 #define WIRE_OPCODE_QUERY  0
@@ -53,16 +53,16 @@ struct wire_edns {
     uint8_t version;
     uint16_t udp_size; /* as sent: the caller treats less than 512 as 512 (RFC 6891 §6.2.3) */
     uint16_t flags;
-    bool nsid;             /* the option was there */
-    bool keepalive;        /* the option was there */
-    uint8_t cookie_len;    /* 0: no cookie; else 8 or 16..40 */
+    bool nsid;          /* the option was there */
+    bool keepalive;     /* the option was there */
+    uint8_t cookie_len; /* 0: no cookie; else 8 or 16..40 */
     uint8_t cookie[40];
 };
 
 enum wire_verdict {
-    WIRE_QUERY,     /* one question, well-formed */
-    WIRE_DROP,      /* not to be answered at all */
-    WIRE_FORMERR,   /* answer FORMERR; the question is echoed if question_len is not 0 */
+    WIRE_QUERY,       /* one question, well-formed */
+    WIRE_DROP,        /* not to be answered at all */
+    WIRE_FORMERR,     /* answer FORMERR; the question is echoed if question_len is not 0 */
     WIRE_OTHER_OPCODE /* not a QUERY: only id, flags and opcode are set */
 };
 
@@ -77,7 +77,7 @@ struct wire_query {
     uint16_t qclass;
     uint16_t question_len; /* octets of the question section; 0 until it was read in full */
     struct wire_edns edns;
-    uint8_t qname[WIRE_NAME_MAX];        /* folded */
+    uint8_t qname[WIRE_NAME_MAX];          /* folded */
     uint8_t label_at[WIRE_LABELS_MAX + 1]; /* offset of each label in qname, and of the root */
 };
 

@@ -1,6 +1,6 @@
 /* What follows from the cores: made anew, as a whole, whenever a core changes. There are tens of
- * cores, not thousands, so this costs nothing beside the users, which are not touched: a user's slot
- * names its core, and the core's records are in one place.
+ * cores, not thousands, so this costs nothing beside the users, which are not touched: a user's
+ * slot names its core, and the core's records are in one place.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +38,8 @@ static bool has_address(const struct zone_core_info *c)
 }
 
 /* How much a core may be missing before it is left out of the pool of those that serve: first
- * only live and available ones, then live ones, then all (facts: never empty while a core exists). */
+ * only live and available ones, then live ones, then all (facts: never empty while a core exists).
+ */
 static bool serves(const struct zone_core_info *c, int strictness)
 {
     return has_address(c) && (strictness < 1 || c->live) && (strictness < 2 || c->available);
@@ -242,7 +243,8 @@ static void generated_apex(struct zone *z, const struct record_set *serving, str
     }
 }
 
-/* Type by type: what the configuration says, else what is stored, else what follows from the cores. */
+/* Type by type: what the configuration says, else what is stored, else what follows from the cores.
+ */
 static void generate_apex(struct zone *z, const struct record_set *serving)
 {
     struct record_set all = {.sets = NULL};

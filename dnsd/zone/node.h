@@ -1,9 +1,9 @@
 /* What a name of the zone holds, ready to be copied into an answer: RRsets rendered to wire form.
  *
  * A rendered record is owner, type, class, TTL, length and data. The owner is a pointer to the
- * question (0xC00C), patched when the owner is another name; names in the data of RFC 1035 types that
- * end with the zone's own name end with a pointer to it, patched when the answer is written (RFC
- * 1035 §4.1.4; RFC 3597 §4 forbids it for newer types). Immutable once published.
+ * question (0xC00C), patched when the owner is another name; names in the data of RFC 1035 types
+ * that end with the zone's own name end with a pointer to it, patched when the answer is written
+ * (RFC 1035 §4.1.4; RFC 3597 §4 forbids it for newer types). Immutable once published.
  */
 #ifndef DNSD_ZONE_NODE_H
 #define DNSD_ZONE_NODE_H
@@ -24,7 +24,7 @@ struct zone_rrset {
     uint16_t same_len; /* octets of each record if all are equal and may be rotated; 0: do not */
     uint16_t patches;  /* how many pointers to the zone's name there are */
     uint32_t ttl;
-    uint32_t len; /* octets of wire */
+    uint32_t len;     /* octets of wire */
     bool ttl_default; /* nobody chose the TTL */
     /* then uint16_t patch[patches], the offsets of the pointers in wire, and the wire itself */
     uint16_t patch[];
@@ -54,11 +54,11 @@ struct zone_node {
     uint16_t sets_count;
     uint8_t source; /* enum zone_source */
     uint8_t key_len;
-    bool has_wildcard; /* there is a `*` directly below; right in the winner only */
-    uint32_t cuts_below; /* delegations below, at any depth; right in the winner only */
-    bool is_cut;       /* NS below the apex: a delegation */
-    struct zone_node *below;  /* the next layer; NULL: none */
-    const uint8_t *key;       /* behind the sets */
+    bool has_wildcard;         /* there is a `*` directly below; right in the winner only */
+    uint32_t cuts_below;       /* delegations below, at any depth; right in the winner only */
+    bool is_cut;               /* NS below the apex: a delegation */
+    struct zone_node *below;   /* the next layer; NULL: none */
+    const uint8_t *key;        /* behind the sets */
     struct zone_rrset *sets[]; /* owned, in the order of types */
 };
 

@@ -1,9 +1,10 @@
 /* Proofs: challenge values that are added to a name's TXT records and go away by themselves.
  *
- * There are few of them (a wildcard order has two), they come and go in seconds, and none may be lost:
- * values of several orders for one name live side by side. The list here says what there is; what
- * readers see is a layer of the name (layers.c), so the packet path knows nothing of proofs. The
- * limit ZONE_PROOFS_MAX keeps an answer under one message and a runaway client away from the memory.
+ * There are few of them (a wildcard order has two), they come and go in seconds, and none may be
+ * lost: values of several orders for one name live side by side. The list here says what there is;
+ * what readers see is a layer of the name (layers.c), so the packet path knows nothing of proofs.
+ * The limit ZONE_PROOFS_MAX keeps an answer under one message and a runaway client away from the
+ * memory.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,8 @@ struct zone_rrset *overlay_txt(const struct zone *z, const struct overlay_name *
     uint8_t data[RECORD_BYTES_MAX];
     for (unsigned i = 0; under != NULL && i < under->count; i++) {
         size_t len = zone_rrset_data(under, i, &z->apex, data, sizeof data);
-        /* A name may hold more TXT data than one answer can: then the newest proofs are left out. */
+        /* A name may hold more TXT data than one answer can: then the newest proofs are left out.
+         */
         if (record_add_wire(&set, TYPE_TXT, ZONE_PROOF_TTL_S, data, len, NULL) != ERR_OK) {
             break;
         }
@@ -92,7 +94,8 @@ enum err zone_proofs_put(struct zone *z, const struct wire_name *owner,
         return err_set(info, ERR_MALFORMED, "a challenge belongs below the domain");
     }
     if (o->values - had + count > ZONE_PROOFS_MAX) {
-        return err_set(info, ERR_LIMIT, "more than %d challenge values at one time", ZONE_PROOFS_MAX);
+        return err_set(info, ERR_LIMIT, "more than %d challenge values at one time",
+                       ZONE_PROOFS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         if (strlen(proofs[i].value) > 255) {

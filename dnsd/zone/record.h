@@ -33,10 +33,11 @@
 #include "dnsd/wire/name.h"
 #include "dnsd/wire/type.h"
 
-#define RECORD_TYPES_MAX 32    /* types at one name: a lookup goes through them one by one */
-#define RECORD_RRS_MAX   100   /* values in one RRset (the shape of CVE-2024-1737) */
-#define RECORD_BYTES_MAX 60000 /* wire bytes of one RRset: one TCP message with room for the rest  \
-                                */
+#define RECORD_TYPES_MAX 32  /* types at one name: a lookup goes through them one by one */
+#define RECORD_RRS_MAX   100 /* values in one RRset (the shape of CVE-2024-1737) */
+#define RECORD_BYTES_MAX                                                                           \
+    60000 /* wire bytes of one RRset: one TCP message with room for the rest                       \
+           */
 #define RECORD_TTL_MAX 2147483647 /* RFC 2181 §8 */
 
 struct record_data {

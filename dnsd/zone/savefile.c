@@ -3,14 +3,14 @@
  *   magic  version  revision  store id  domain
  *   cores:   count, then id, ip, ipv6, cname (a length octet each), flags
  *   users:   count, then key length, key, core index
- *   records: count of names, then key length, key, count of RRsets, each type, flags, TTL, count, and
- *            the data with its length
- *   proofs:  count of names, then name, count, each expiry and value
+ *   records: count of names, then key length, key, count of RRsets, each type, flags, TTL, count,
+ * and the data with its length proofs:  count of names, then name, count, each expiry and value
  *   SHA-256 of all of it
  *
  * Integers are big-endian. It is read only by the version that wrote it or a later one; another
- * VERSION is refused and the store read instead, so no conversion is ever needed. Records are written
- * whichever layer is on top of them, so a configuration that has changed meanwhile finds them all.
+ * VERSION is refused and the store read instead, so no conversion is ever needed. Records are
+ * written whichever layer is on top of them, so a configuration that has changed meanwhile finds
+ * them all.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +24,10 @@
 #define MAGIC   "DNSDZONE"
 #define VERSION 1
 
-#define CORE_PRESENT     1
-#define CORE_AVAILABLE   2
-#define CORE_LIVE        4
-#define SET_TTL_DEFAULT  1
+#define CORE_PRESENT    1
+#define CORE_AVAILABLE  2
+#define CORE_LIVE       4
+#define SET_TTL_DEFAULT 1
 
 /* ---- writing ----------------------------------------------------------------------------- */
 

@@ -2,9 +2,9 @@
  *
  * Workers hold one reference each and swap it for a newer one between two batches of packets; a
  * query takes no reference, no lock and writes nothing shared. The memory behind a snapshot belongs
- * to the zone's writer (zone.h), which frees it after the last reference to it and to all older ones
- * is gone. ref and unref: any thread. Everything else here is read-only: any thread that holds a
- * reference.
+ * to the zone's writer (zone.h), which frees it after the last reference to it and to all older
+ * ones is gone. ref and unref: any thread. Everything else here is read-only: any thread that holds
+ * a reference.
  */
 #ifndef DNSD_ZONE_SNAPSHOT_H
 #define DNSD_ZONE_SNAPSHOT_H
@@ -17,7 +17,7 @@
 /* What was told of a core; immutable. */
 struct zone_core_info {
     const char *ip, *ipv6, *cname; /* NULL: none; in text[] */
-    bool present; /* false: users name it, but nobody has told what it is */
+    bool present;                  /* false: users name it, but nobody has told what it is */
     bool available, live;
     const char *id;
     char text[];
@@ -33,13 +33,13 @@ struct zone_sealed {
 struct zone_snapshot {
     /* looked at for every query */
     struct table table;
-    const struct zone_node *apex_node; /* without the SOA */
+    const struct zone_node *apex_node;    /* without the SOA */
     const struct zone_node *const *cores; /* by the index in a user's slot; never NULL */
-    const struct zone_rrset *soa;      /* with this version's serial */
-    struct wire_name apex;             /* folded */
-    uint32_t negative_ttl_s;           /* RFC 2308 §5: min(SOA's TTL, MINIMUM) */
+    const struct zone_rrset *soa;         /* with this version's serial */
+    struct wire_name apex;                /* folded */
+    uint32_t negative_ttl_s;              /* RFC 2308 §5: min(SOA's TTL, MINIMUM) */
     uint32_t serial;
-    uint8_t max_labels;  /* of the deepest name, relative: deeper questions need no look */
+    uint8_t max_labels; /* of the deepest name, relative: deeper questions need no look */
     bool has_cuts;
     bool apex_wildcard;
     /* for saving it, and for whoever asks for the state */
@@ -48,7 +48,7 @@ struct zone_snapshot {
     const struct zone_sealed *sealed;          /* proofs, with their expiry */
     uint64_t revision;
     uint64_t users;
-    uint64_t names; /* with records of their own, without the users */
+    uint64_t names;       /* with records of their own, without the users */
     uint32_t cores_count; /* entries of cores[], also for cores that users name but nobody knows */
     /* the writer's */
     _Atomic unsigned refs;

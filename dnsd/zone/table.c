@@ -79,7 +79,9 @@ static inline uint32_t home(uint32_t tag, uint32_t cap)
 
 const uint8_t *table_slot_key(const struct table_slot *s)
 {
-    return s->kind == TABLE_USER ? s->u.key : s->kind == TABLE_USER_FAR ? s->u.far_key : s->u.node->key;
+    return s->kind == TABLE_USER       ? s->u.key
+           : s->kind == TABLE_USER_FAR ? s->u.far_key
+                                       : s->u.node->key;
 }
 
 /* Where KEY is, or the empty slot where it would be. A page is never full. */
@@ -119,7 +121,8 @@ void table_each(const struct table *t, table_each_cb *each, void *ctx)
 
 size_t table_bytes(const struct table *t)
 {
-    size_t bytes = sizeof *t->root + t->root->folders * (sizeof(void *) + sizeof(struct table_folder));
+    size_t bytes =
+        sizeof *t->root + t->root->folders * (sizeof(void *) + sizeof(struct table_folder));
     for (uint32_t i = 0; i < t->pages; i++) {
         const struct table_page *p = page_at(t, i);
         bytes += sizeof *p + p->cap * sizeof p->slots[0];

@@ -1,14 +1,16 @@
-/* The zone's index: names to what they mean. A persistent hash table: one writer makes version after
- * version, readers keep using the version they hold, and versions share all that did not change.
+/* The zone's index: names to what they mean. A persistent hash table: one writer makes version
+ * after version, readers keep using the version they hold, and versions share all that did not
+ * change.
  *
  *   root -> folders of 256 pages -> pages of about 48 slots -> slots of 32 bytes
  *
  * Linear hashing grows it one page at a time (the page whose turn it is splits in two), so no
  * insertion ever pays for the whole table. A page is a small open-addressing table of its own. The
- * writer changes a page in place if it made the page in the version under construction; otherwise it
- * copies the page, the folder and the root first and hands the old ones to the retire list, which is
- * freed once no reader holds an older version. One change therefore costs one page (1.5 to 3 KB), one
- * folder and the root, whatever the size of the zone; a lookup touches one slot's cache line.
+ * writer changes a page in place if it made the page in the version under construction; otherwise
+ * it copies the page, the folder and the root first and hands the old ones to the retire list,
+ * which is freed once no reader holds an older version. One change therefore costs one page (1.5 to
+ * 3 KB), one folder and the root, whatever the size of the zone; a lookup touches one slot's cache
+ * line.
  *
  * Key: a name relative to the zone in wire form, folded, without the zone's own labels and without
  * the root ("\5alice", "\1*\4wild"). Most keys are users: up to 24 octets lie in the slot itself.

@@ -163,9 +163,10 @@ enum err zone_new(const struct zone_options *options, struct zone **out, struct 
     struct hash_key hash;
     enum err e;
     if (options->apex.len + WIRE_LABEL_MAX + 1 > WIRE_NAME_MAX) {
-        return err_set(info, ERR_LIMIT,
-                       "the domain is too long: with a label of %d octets its names must fit into %d",
-                       WIRE_LABEL_MAX, WIRE_NAME_MAX);
+        return err_set(
+            info, ERR_LIMIT,
+            "the domain is too long: with a label of %d octets its names must fit into %d",
+            WIRE_LABEL_MAX, WIRE_NAME_MAX);
     }
     struct zone *z = mem_xalloc(sizeof *z);
     if (getrandom(&hash, sizeof hash, 0) != (ssize_t)sizeof hash) {
@@ -346,7 +347,8 @@ static enum err check_core(const struct zone_core *c, struct err_info *info)
     }
     if (c->ipv6 != NULL &&
         wire_rdata_from_text(TYPE_AAAA, c->ipv6, NULL, data, &len, NULL) != ERR_OK) {
-        return err_set(info, ERR_MALFORMED, "core %s: ipv6 %s is not an IPv6 address", c->id, c->ipv6);
+        return err_set(info, ERR_MALFORMED, "core %s: ipv6 %s is not an IPv6 address", c->id,
+                       c->ipv6);
     }
     if (c->cname != NULL && wire_name_from_text(c->cname, NULL, &name, NULL) != ERR_OK) {
         return err_set(info, ERR_MALFORMED, "core %s: cname %s is not a name", c->id, c->cname);

@@ -6,15 +6,15 @@
  *   wildcard. Proofs (challenge values) are laid over all of them: their TXT values are added to
  *   whatever TXT the name has.
  *
- * Generated from the cores: <core-id>; lsc (every member; AAAA only if all have one; TTL 5); service
- * names, apex addresses and the wildcard pool (live and available cores; if there is none, live
- * ones; if there is none, all: never empty while a core exists); NS (dnsN per core with an address,
- * in id order, unless configured), SOA, CAA.
+ * Generated from the cores: <core-id>; lsc (every member; AAAA only if all have one; TTL 5);
+ * service names, apex addresses and the wildcard pool (live and available cores; if there is none,
+ * live ones; if there is none, all: never empty while a core exists); NS (dnsN per core with an
+ * address, in id order, unless configured), SOA, CAA.
  *
  * Nothing is visible before zone_commit(). Threads: one at a time; a zone may be handed from the
- * thread that filled it to the one that keeps it. Memory: aborts when there is none (lib/mem.h): half
- * a change would be a wrong answer. Input is judged (labels, limits), and what cannot be used is
- * ERR_MALFORMED or ERR_LIMIT with the reason and leaves the zone as it was.
+ * thread that filled it to the one that keeps it. Memory: aborts when there is none (lib/mem.h):
+ * half a change would be a wrong answer. Input is judged (labels, limits), and what cannot be used
+ * is ERR_MALFORMED or ERR_LIMIT with the reason and leaves the zone as it was.
  */
 #ifndef DNSD_ZONE_ZONE_H
 #define DNSD_ZONE_ZONE_H
@@ -22,11 +22,11 @@
 #include "record.h"
 #include "snapshot.h"
 
-#define ZONE_CORES_MAX    4096 /* ids the zone can know; a user's slot has 16 bits for it */
-#define ZONE_PROOFS_MAX   1000 /* challenge values at one time, over all names */
-#define ZONE_PROOF_TTL_S  1    /* CAs must not meet an old value (facts of every ACME DNS) */
-#define ZONE_LSC_TTL_S    5
-#define ZONE_NEGATIVE_S   30   /* SOA MINIMUM: how long a new user may stay unknown to resolvers */
+#define ZONE_CORES_MAX   4096 /* ids the zone can know; a user's slot has 16 bits for it */
+#define ZONE_PROOFS_MAX  1000 /* challenge values at one time, over all names */
+#define ZONE_PROOF_TTL_S 1    /* CAs must not meet an old value (facts of every ACME DNS) */
+#define ZONE_LSC_TTL_S   5
+#define ZONE_NEGATIVE_S  30 /* SOA MINIMUM: how long a new user may stay unknown to resolvers */
 
 struct zone_entry {
     struct wire_name owner;           /* absolute, folded */
@@ -37,8 +37,8 @@ struct zone_nameserver {
     const char *core_id;
 };
 struct zone_soa {
-    struct wire_name primary, admin; /* len 0: generated */
-    int64_t serial;                  /* added to the revision; -1: 0 */
+    struct wire_name primary, admin;                 /* len 0: generated */
+    int64_t serial;                                  /* added to the revision; -1: 0 */
     int64_t refresh_s, retry_s, expire_s, minimum_s; /* -1: 3600, 600, 604800, ZONE_NEGATIVE_S */
 };
 
@@ -73,7 +73,8 @@ enum err zone_new(const struct zone_options *options, struct zone **out,
 /* All references to its snapshots must be gone. */
 void zone_free(struct zone *z);
 
-enum err zone_core_put(struct zone *z, const struct zone_core *core, struct err_info *info) MUST_USE;
+enum err zone_core_put(struct zone *z, const struct zone_core *core,
+                       struct err_info *info) MUST_USE;
 void zone_core_delete(struct zone *z, const char *id);
 
 /* NAME is one label. A core that is not known (yet) is fine: the name exists, without addresses. */
@@ -111,14 +112,15 @@ size_t zone_bytes(const struct zone *z); /* about how much memory its names take
 /* ---- the snapshot file ------------------------------------------------------------------- */
 
 /* Everything but the configuration's part, as bytes that zone_restore() takes: cores, users,
- * stored records, proofs (expired ones too: expire them first), the revision and the id of the store it is of. Reads SNAPSHOT only, so any thread
- * that holds a reference may do it. Caller frees. */
+ * stored records, proofs (expired ones too: expire them first), the revision and the id of the
+ * store it is of. Reads SNAPSHOT only, so any thread that holds a reference may do it. Caller
+ * frees. */
 enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, uint8_t **out,
                    size_t *len) MUST_USE;
 
 #define ZONE_STORE_ID_MAX 64
-/* Fills an empty zone. ERR_MALFORMED (truncated, flipped bits, another version, another domain) leaves
- * it unusable: free it and start with a new one. */
+/* Fills an empty zone. ERR_MALFORMED (truncated, flipped bits, another version, another domain)
+ * leaves it unusable: free it and start with a new one. */
 enum err zone_restore(struct zone *z, const uint8_t *bytes, size_t len,
                       char store_id[ZONE_STORE_ID_MAX], uint64_t *revision,
                       struct err_info *info) MUST_USE;

@@ -13,7 +13,7 @@ struct overlay_name {
     struct overlay_value {
         char *text; /* owned */
         int64_t expires_ms;
-    } *values; /* owned */
+    } * values; /* owned */
     size_t count;
 };
 struct overlay {
@@ -43,19 +43,19 @@ struct zone {
     char *caa_issue; /* owned */
 
     struct table_writer w;
-    struct table_retired retired; /* what this version replaced */
+    struct table_retired retired;          /* what this version replaced */
     struct zone_snapshot *oldest, *newest; /* owned: a list from the oldest still held */
     uint64_t revision;
 
-    struct zone_core_info **infos; /* owned */
+    struct zone_core_info **infos;  /* owned */
     const struct zone_node **cores; /* owned array; nodes owned */
     uint32_t cores_count, cores_cap;
     uint16_t core_slot[CORE_SLOTS]; /* id -> index + 1, open addressing */
     bool cores_dirty;
 
-    const struct zone_node *apex_node;   /* owned */
-    struct zone_node *apex_stored;       /* owned */
-    struct record_set apex_records;      /* owned: the same, as records */
+    const struct zone_node *apex_node; /* owned */
+    struct zone_node *apex_stored;     /* owned */
+    struct record_set apex_records;    /* owned: the same, as records */
     bool apex_dirty;
     bool apex_wildcard;
 

@@ -1,5 +1,5 @@
-/* Packets from strangers, over UDP and TCP, to a zone with everything in it. answer_check.h says what
- * must be true of every answer.
+/* Packets from strangers, over UDP and TCP, to a zone with everything in it. answer_check.h says
+ * what must be true of every answer.
  *
  * The input is the packet itself; so the corpus is made of packets.
  */
