@@ -12,6 +12,7 @@
  *
  * One operation at a time. A failing read changes nothing: the last good zone goes on answering.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +259,27 @@ static bool on_load_row(void *ctx, const struct store_row *row)
     return true;
 }
 
+/* A load leaves holes behind: the database's cache and the pages that grew. The allocator keeps
+ * them unless it is asked, and going through them takes longer than a loop may. */
+static void trim(struct loop_work *w)
+{
+    (void)w;
+    malloc_trim(0);
+}
+
+static void trimmed(struct loop_work *w)
+{
+    free(w);
+}
+
+static void trim_later(struct app *a)
+{
+    struct loop_work *w = mem_xalloc(sizeof *w);
+    w->work = trim;
+    w->done = trimmed;
+    loop_offload(&a->loop, w);
+}
+
 static void on_loaded(void *ctx, enum err e, const struct err_info *info,
                       const struct store_state *state)
 {
@@ -281,6 +303,7 @@ static void on_loaded(void *ctx, enum err e, const struct err_info *info,
     store_works(a);
     app_replace_zone(a, l->rows.zone);
     app_publish(a, state->revision, NULL);
+    trim_later(a);
     free(l);
     read_challenges(a);
 }

@@ -45,7 +45,8 @@ struct tcp_conn {
     uint8_t *unsent; /* owned: being written; NULL: nothing is */
     size_t unsent_len;
     uint64_t since_ms; /* when what we wait for began: query, rest of the frame, writing */
-    bool eof, closing;
+    uint64_t full_ms;  /* when a read filled the buffer: there is more, but others are waiting */
+    bool closing;
 };
 
 /* ---- the list and the buckets -------------------------------------------------------------- */
@@ -288,7 +289,7 @@ static void proceed(struct tcp_conn *c)
     }
     if (c->unsent != NULL) {
         uv_read_stop((uv_stream_t *)&c->tcp);
-    } else if (c->eof || may_go(c)) {
+    } else if (may_go(c)) {
         conn_close(c);
     } else {
         read_start(c);
@@ -320,17 +321,19 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
     struct tcp_conn *c = h->data;
     (void)suggested;
-    *buf = uv_buf_init((char *)c->w->tcp_read, TCP_READ_MAX);
+    /* libuv would read up to 32 times before anybody else has a turn; without a buffer it goes on,
+     * and comes back as there is still something to read. */
+    bool had_its_turn = c->full_ms == uv_now(c->w->loop);
+    *buf = uv_buf_init((char *)c->w->tcp_read, had_its_turn ? 0 : TCP_READ_MAX);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct tcp_conn *c = stream->data;
     if (n > 0) {
+        c->full_ms = n == TCP_READ_MAX ? uv_now(c->w->loop) : 0;
         take(c, (const uint8_t *)buf->base, (size_t)n);
-    } else if (n == UV_EOF && c->unsent != NULL) {
-        c->eof = true; /* it may still read what it asked for */
-    } else if (n < 0) {
+    } else if (n < 0 && n != UV_ENOBUFS) {
         conn_close(c);
     }
 }

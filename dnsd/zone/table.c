@@ -229,7 +229,9 @@ static struct table_page *own_page(struct table_writer *w, uint32_t index, uint3
     if (old->version == w->version && (old->used + more) * 5 <= old->cap * 4) {
         return old;
     }
-    struct table_page *p = page_new(w->version, old->used + more);
+    /* A page that grows within one version is being filled: the next slots should find room. */
+    uint32_t spare = old->version == w->version ? old->used / 8 + 2 : 0;
+    struct table_page *p = page_new(w->version, old->used + more + spare);
     for (uint32_t i = 0; i < old->cap; i++) {
         if (old->slots[i].kind != TABLE_EMPTY) {
             page_copy_slot(p, &old->slots[i]);
