@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,8 +23,9 @@
 #include "net_fixture.h"
 #include "rich_zone.h"
 
-#define BIG_VALUES 40 /* of 200 octets: an answer of 8.7 KB */
-#define QUIET_MS   50 /* nothing was taken for so long: nothing will be */
+#define BIG_VALUES     40 /* of 200 octets: an answer of 8.7 KB */
+#define SHORTEST_FRAME 14 /* a length and a header */
+#define QUIET_MS       50 /* nothing was taken for so long: nothing will be */
 
 static struct dns_message message;
 
@@ -304,6 +306,53 @@ static void who_goes_in_the_middle(void **state)
     net_fixture_end(f);
 }
 
+struct flood {
+    int fd;
+    atomic_bool stop;
+};
+
+/* Messages that get no answer, as many as go out. */
+static void flood(void *arg)
+{
+    static uint8_t frames[1 << 20];
+    struct flood *x = arg;
+    for (size_t i = 0; i + SHORTEST_FRAME <= sizeof frames; i += SHORTEST_FRAME) {
+        frames[i + 1] = SHORTEST_FRAME - 2;
+        frames[i + 4] = 0x80;
+    }
+    while (!atomic_load(&x->stop)) {
+        if (send(x->fd, frames, sizeof frames / SHORTEST_FRAME * SHORTEST_FRAME, MSG_NOSIGNAL) <
+            0) {
+            break;
+        }
+    }
+}
+
+/* However much one sends, the others of the loop get their turn after one read of it. */
+static void who_sends_without_end_gets_one_read_a_turn(void **state)
+{
+    struct net_fixture *f = fixture();
+    struct flood x = {.fd = dial(f)};
+    uv_thread_t thread;
+    uint64_t most = 0;
+    (void)state;
+    atomic_init(&x.stop, false);
+    assert_int_equal(uv_thread_create(&thread, flood, &x), 0);
+    while (counters(f)->answer.dropped < 2000000) {
+        uint64_t before = counters(f)->answer.dropped;
+        net_fixture_turn(f, -1);
+        uint64_t now = counters(f)->answer.dropped - before;
+        most = now > most ? now : most;
+    }
+    atomic_store(&x.stop, true);
+    shutdown(x.fd, SHUT_RDWR);
+    uv_thread_join(&thread);
+    close(x.fd);
+    net_fixture_end(f);
+    print_message("%llu messages in one turn\n", (unsigned long long)most);
+    assert_true(most <= 2 * 65536 / SHORTEST_FRAME);
+}
+
 /* ---- deadlines ------------------------------------------------------------------------------- */
 
 static void half_a_frame_and_silence(void **state)
@@ -495,6 +544,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read_is_not_read),
         cmocka_unit_test(who_never_reads_is_cut_off),
         cmocka_unit_test(who_goes_in_the_middle),
+        cmocka_unit_test(who_sends_without_end_gets_one_read_a_turn),
         cmocka_unit_test(half_a_frame_and_silence),
         cmocka_unit_test(drops_do_not_help),
         cmocka_unit_test(idle_ones_go),
