@@ -244,6 +244,34 @@ static void emptied_and_filled_again(void **state)
     model_free(&m);
 }
 
+/* From the shortest key to the longest, on both sides of what a slot holds. */
+static void keys_of_every_length(void **state)
+{
+    struct table_retired retired = {.items = NULL};
+    struct table_writer w = {.version = 1, .retired = &retired};
+    uint8_t key[TABLE_KEY_MAX];
+    (void)state;
+    memset(key, 'k', sizeof key);
+    table_init(&w.now, &hash);
+    for (size_t len = 1; len <= TABLE_KEY_MAX; len++) {
+        table_slot_user(&w, table_edit(&w, key, len), key, len, (uint16_t)len);
+    }
+    for (size_t len = 1; len <= TABLE_KEY_MAX; len++) {
+        const struct table_slot *s = table_find(&w.now, key, len);
+        assert_non_null(s);
+        assert_int_equal(s->core, len);
+        assert_int_equal(s->kind, len <= TABLE_INLINE_MAX ? TABLE_USER : TABLE_USER_FAR);
+    }
+    for (size_t len = 1; len <= TABLE_KEY_MAX; len += 2) {
+        table_remove(&w, key, len);
+    }
+    for (size_t len = 1; len <= TABLE_KEY_MAX; len++) {
+        assert_int_equal(table_find(&w.now, key, len) != NULL, len % 2 == 0);
+    }
+    table_free(&w.now);
+    table_retired_free(&retired);
+}
+
 /* ---- what one change costs ----------------------------------------------------------------- */
 
 static size_t retired_bytes(const struct table_retired *r)
@@ -348,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_stay_what_they_were),
         cmocka_unit_test(emptied_and_filled_again),
+        cmocka_unit_test(keys_of_every_length),
         cmocka_unit_test(a_change_costs_the_same_in_a_large_table),
         cmocka_unit_test(bytes_grow_with_the_names_only),
         cmocka_unit_test(a_walk_can_be_ended),
