@@ -8,7 +8,9 @@
  *
  * Prints the slowest packet of UDP and of TCP (whose answers may be 50 times larger) in
  * microseconds and hex. Exit 1 if one of UDP costs more than SLOW_LIMIT_US, where the build defines
- * it (a release).
+ * it (a release):
+ *   cmake --preset release -B build/slow -DDNSD_TESTS=ON
+ *   cmake --build build/slow --target slow_search && build/slow/slow_search
  */
 #include <stdio.h>
 #include <stdlib.h>
