@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "lib/log.h"
@@ -224,6 +225,7 @@ int main(int argc, char **argv)
         cli.program = slash != NULL ? slash + 1 : argv[0];
     }
     log_setup(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
+    umask(0027); /* as the daemon: rows, and what is exported of them, are not for everybody */
     if (args_parse(argc, argv, &cli.args, &info) != ERR_OK) {
         return cli_nothing(&cli, "%s", info.text);
     }

@@ -4,9 +4,10 @@
  *
  *   parse (wire/query)   is it a DNS query at all
  *   policy               which well-formed questions we answer, and how large an answer may be.
- * Cookies and response rate limiting belong here: they look at the peer and the query, and may cut
- * the reply's limit or ask for TC. solve                what the zone says: answer, referral, "no
- * such type", "no such name" finish               OPT record, header, truncation
+ *                        Cookies and response rate limiting belong here: they look at the peer
+ *                        and the query, and may cut the reply's limit or ask for TC.
+ *   solve                what the zone says: answer, referral, "no such type", "no such name"
+ *   finish               OPT record, header, truncation
  *
  * RCODE, AA and TC are decided here and nowhere else. Nothing here allocates, locks, waits or
  * writes to shared memory; the work is bounded by the size of one message. An error of ours is

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -399,6 +400,7 @@ int app_run(const char *config_path)
     a->started_ms = clk_mono_ms(&clk_system);
     log_setup(a->config.log.level, a->config.log.format);
     signal(SIGPIPE, SIG_IGN);
+    umask(0027); /* rows are the platform's and its operators' business */
     uv_loop_init(&a->loop);
     start_handles(a);
     enum err e = start(a, &info);

@@ -358,7 +358,7 @@ static void make_room(struct net_worker *w, uint64_t client)
             idlest = idlest == NULL || c->since_ms < idlest->since_ms ? c : idlest;
         }
     }
-    if (same >= w->limits->tcp_per_client) {
+    if (idlest != NULL && same >= w->limits->tcp_per_client) {
         evict(idlest);
     } else if (w->conns >= w->conns_max) {
         evict(w->first);

@@ -4,7 +4,8 @@
  *   cores:   count, then id, ip, ipv6, cname (a length octet each), flags
  *   users:   count, then key length, key, core index
  *   records: count of names, then key length, key, count of RRsets, each type, flags, TTL, count,
- * and the data with its length proofs:  count of names, then name, count, each expiry and value
+ *            and the data with its length
+ *   proofs:  count of names, then name, count, each expiry and value
  *   SHA-256 of all of it
  *
  * Integers are big-endian. It is read only by the version that wrote it or a later one; another
