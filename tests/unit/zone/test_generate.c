@@ -121,6 +121,47 @@ static void the_apex(void **state)
            {"SOA", "SOA 300 ns.example.net. hostmaster.mc.example.com. 1 3600 600 604800 30\n"});
 }
 
+/* Pools and what an operator lists take turns; what names one machine, or must be met in the same
+ * order by all, does not. */
+static void what_rotates(void **state)
+{
+    static const struct {
+        const char *name;
+        bool rotates;
+    } rows[] = {{"reg", true}, {"any", true}, {"@", true},
+                {"st", true},  {"sto", true}, {"lsc", false}};
+    struct zone *z =
+        zone_build(BASE "wildcard cores\nstatic st A - 192.0.2.8\nstatic st A - 192.0.2.9\n",
+                   "core a ip=192.0.2.1\ncore b ip=192.0.2.2\nrecord sto A - "
+                   "192.0.2.6\nrecord sto A - 192.0.2.7\n");
+    const struct zone_snapshot *s = zone_commit(z, 1);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct zone_build_find f = zone_build_find(s, rows[i].name, TYPE_A);
+        assert_non_null(f.set);
+        assert_int_equal(f.set->count, 2);
+        if ((f.set->same_len != 0) != rows[i].rotates) {
+            fail_msg("%s", rows[i].name);
+        }
+    }
+    zone_snapshot_unref(s);
+    zone_free(z);
+}
+
+#define LABEL63 "a23456789012345678901234567890123456789012345678901234567890123"
+
+static void labels_of_every_length(void **state)
+{
+    (void)state;
+    EXPECT("a name server", BASE "nameserver " LABEL63 " a\n", "core a ip=192.0.2.1\n",
+           {LABEL63, "hit\nA 300 192.0.2.1\n"},
+           {"@", "hit\nA 300 192.0.2.1\nNS 300 " LABEL63 ".mc.example.com.\n"});
+    EXPECT("a service", BASE "service " LABEL63 "\n", "core a ip=192.0.2.1\n",
+           {LABEL63, "hit\nA 300 192.0.2.1\n"});
+    EXPECT("a core and a user", BASE, "core " LABEL63 " ip=192.0.2.1\nuser u " LABEL63 "\n",
+           {LABEL63, "hit\nA 300 192.0.2.1\n"}, {"u", "hit\nA 300 192.0.2.1\n"});
+}
+
 static void a_core_comes_and_goes(void **state)
 {
     struct zone *z = zone_build(BASE, "core core-a ip=192.0.2.1\nuser alice core-b\n");
@@ -220,6 +261,32 @@ static void serials(void **state)
     }
 }
 
+/* "xx...x@HOST" with a host of LEN octets, and a local part of 63. */
+static enum err contact_of(size_t len)
+{
+    char mail[400];
+    struct zone_options o = {.apex = zone_build_name(NULL, "mc.example.com"), .contact = mail};
+    struct zone *z = NULL;
+    memset(mail, 'x', sizeof mail);
+    mail[63] = '@';
+    for (size_t at = 64 + 50; at < 64 + len - 2; at += 51) {
+        mail[at] = '.';
+    }
+    mail[64 + len - 2] = '\0'; /* as many characters as octets, but for a length and the root */
+    enum err e = zone_new(&o, &z, NULL);
+    if (e == ERR_OK) {
+        zone_free(z);
+    }
+    return e;
+}
+
+static void contacts_up_to_the_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(contact_of(WIRE_NAME_MAX - 64), ERR_OK);
+    assert_int_equal(contact_of(WIRE_NAME_MAX - 63), ERR_MALFORMED);
+}
+
 static void contacts_that_do_not_fit(void **state)
 {
     static const char *const bad[] = {
@@ -250,10 +317,13 @@ int main(void)
         cmocka_unit_test(the_pool),
         cmocka_unit_test(name_servers),
         cmocka_unit_test(the_apex),
+        cmocka_unit_test(what_rotates),
+        cmocka_unit_test(labels_of_every_length),
         cmocka_unit_test(a_core_comes_and_goes),
         cmocka_unit_test(the_soa),
         cmocka_unit_test(how_long_no_is_true),
         cmocka_unit_test(serials),
+        cmocka_unit_test(contacts_up_to_the_limit),
         cmocka_unit_test(contacts_that_do_not_fit),
     };
     return cmocka_run_group_tests_name("zone/generate", tests, NULL, NULL);

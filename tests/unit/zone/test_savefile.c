@@ -329,6 +329,32 @@ static void core_ids_of_any_length(void **state)
     free(f.bytes);
 }
 
+static void store_ids_up_to_the_limit(void **state)
+{
+    char id[ZONE_STORE_ID_MAX + 1];
+    char read[ZONE_STORE_ID_MAX];
+    (void)state;
+    memset(id, 'i', sizeof id);
+    for (size_t len = ZONE_STORE_ID_MAX - 1; len <= ZONE_STORE_ID_MAX; len++) {
+        struct zone *z = zone_build(OPTIONS, NULL), *again = zone_build(OPTIONS, NULL);
+        const struct zone_snapshot *s = zone_commit(z, 1);
+        struct file f;
+        uint64_t revision = 0;
+        id[len] = '\0';
+        assert_int_equal(zone_save(s, id, &f.bytes, &f.len), ERR_OK);
+        enum err e = zone_restore(again, f.bytes, f.len, read, &revision, NULL);
+        assert_int_equal(e, len < ZONE_STORE_ID_MAX ? ERR_OK : ERR_MALFORMED);
+        if (e == ERR_OK) {
+            assert_string_equal(read, id);
+        }
+        id[len] = 'i';
+        zone_snapshot_unref(s);
+        zone_free(z);
+        zone_free(again);
+        free(f.bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +366,7 @@ int main(void)
         cmocka_unit_test(nonsense_with_a_right_checksum),
         cmocka_unit_test(many_users),
         cmocka_unit_test(core_ids_of_any_length),
+        cmocka_unit_test(store_ids_up_to_the_limit),
     };
     return cmocka_run_group_tests_name("zone/savefile", tests, NULL, NULL);
 }

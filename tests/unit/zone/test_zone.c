@@ -78,6 +78,36 @@ static void what_is_refused_changes_nothing(void **state)
     zone_free(z);
 }
 
+static void static_entries_belong_below_the_domain(void **state)
+{
+    static const struct {
+        const char *owner;
+        enum err e;
+    } rows[] = {
+        {"www.mc.example.com", ERR_OK},        {"a.b.c.mc.example.com", ERR_OK},
+        {"mc.example.com", ERR_MALFORMED},     {"example.com", ERR_MALFORMED},
+        {"www.mc.example.org", ERR_MALFORMED}, {"a.much.longer.name.example.net", ERR_MALFORMED}};
+    struct wire_name apex = zone_build_name(NULL, "mc.example.com");
+    struct record_set set = {.sets = NULL};
+    (void)state;
+    assert_int_equal(record_add_text(&set, TYPE_A, -1, "192.0.2.1", &apex, 300, NULL), ERR_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct zone_entry entry = {.owner = zone_build_name(NULL, rows[i].owner), .records = &set};
+        struct zone_options o = {.apex = apex,
+                                 .default_ttl_s = 300,
+                                 .static_entries = &entry,
+                                 .static_entries_count = 1};
+        struct err_info info = {.text = ""};
+        struct zone *z = NULL;
+        assert_int_equal(zone_new(&o, &z, &info), rows[i].e);
+        assert_int_equal(info.text[0] != '\0', rows[i].e != ERR_OK);
+        if (rows[i].e == ERR_OK) {
+            zone_free(z);
+        }
+    }
+    record_set_free(&set);
+}
+
 static void names_and_ids_are_case_blind(void **state)
 {
     struct zone *z = zone_build("apex mc.example.com\n", "core a ip=192.0.2.1\nuser AlIce a\n");
@@ -182,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beside_a_model),
         cmocka_unit_test(what_is_refused_changes_nothing),
+        cmocka_unit_test(static_entries_belong_below_the_domain),
         cmocka_unit_test(names_and_ids_are_case_blind),
         cmocka_unit_test(as_many_core_ids_as_fit),
         cmocka_unit_test(a_change_costs_the_same_in_a_large_zone),
