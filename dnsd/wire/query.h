@@ -37,8 +37,8 @@ enum wire_rcode {
     RCODE_BADVERS = 16 /* extended: upper bits travel in the OPT record */
 };
 
-/* A query has an OPT record, perhaps a TSIG; more is not a query anybody sends. */
-#define WIRE_ADDITIONAL_MAX 8
+/* A query has an OPT record, perhaps a TSIG or a SIG(0); more is not a query anybody sends. */
+#define WIRE_ADDITIONAL_MAX 3
 /* Options in one OPT. Real ones carry two or three; the bound keeps the slowest packet cheap. */
 #define WIRE_OPTIONS_MAX 64
 
