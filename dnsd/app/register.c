@@ -2,8 +2,6 @@
  * configuration says otherwise. Whether the core is available is the cluster's business once the
  * row exists: a drained core stays drained over a restart.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"

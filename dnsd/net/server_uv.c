@@ -20,7 +20,6 @@ struct thread {
     struct net_limits limits;
     struct loop_msg ended; /* to the control loop, as the thread's last act */
     struct loop_msg stop;
-    bool box_closed;
 };
 
 struct net_server {

@@ -10,8 +10,6 @@
 #include "lib/mem.h"
 #include "zone_priv.h"
 
-enum pool { POOL_MEMBERS, POOL_SERVING };
-
 /* Addresses of the infos are checked when they come in, so adding them cannot fail. */
 static void add_address(struct zone *z, struct record_set *set, uint16_t type, int64_t ttl_s,
                         const char *ip)

@@ -5,13 +5,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dnsd/wire/rdata.h"
 #include "lib/buf.h"
 #include "lib/jx.h"
-#include "lib/mem.h"
 
 #define WHERE_MAX 64
 

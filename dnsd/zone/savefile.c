@@ -256,13 +256,7 @@ static enum err load_user(struct zone *z, struct buf_reader *r)
     if (r->bad || len < 2 || key[0] != len - 1 || core >= z->cores_count) {
         return ERR_MALFORMED;
     }
-    struct table_slot *s = table_edit(&z->w, key, len);
-    z->users += s->core == TABLE_NO_CORE;
-    if (s->kind == TABLE_NODE) {
-        s->core = core;
-    } else {
-        table_slot_user(&z->w, s, key, len, core);
-    }
+    zone_user_set(z, key, len, core);
     return ERR_OK;
 }
 

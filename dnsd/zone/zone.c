@@ -1,7 +1,6 @@
 #include "zone.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -389,6 +388,17 @@ void zone_core_delete(struct zone *z, const char *id)
 
 /* ---- users ------------------------------------------------------------------------------- */
 
+void zone_user_set(struct zone *z, const uint8_t *key, size_t len, uint16_t core)
+{
+    struct table_slot *s = table_edit(&z->w, key, len);
+    z->users += s->core == TABLE_NO_CORE;
+    if (s->kind == TABLE_NODE) {
+        s->core = core;
+    } else {
+        table_slot_user(&z->w, s, key, len, core);
+    }
+}
+
 enum err zone_user_put(struct zone *z, const char *name, const char *core_id, struct err_info *info)
 {
     uint8_t key[WIRE_LABEL_MAX + 1];
@@ -405,13 +415,7 @@ enum err zone_user_put(struct zone *z, const char *name, const char *core_id, st
     if (core < 0) {
         return err_set(info, ERR_LIMIT, "user %.70s: more than %d core ids", name, ZONE_CORES_MAX);
     }
-    struct table_slot *s = table_edit(&z->w, key, len);
-    z->users += s->core == TABLE_NO_CORE;
-    if (s->kind == TABLE_NODE) {
-        s->core = (uint16_t)core;
-    } else {
-        table_slot_user(&z->w, s, key, len, (uint16_t)core);
-    }
+    zone_user_set(z, key, len, (uint16_t)core);
     return ERR_OK;
 }
 

@@ -108,6 +108,8 @@ struct zone_rrset *overlay_txt(const struct zone *z, const struct overlay_name *
 void zone_key_name(const struct zone *z, const uint8_t *key, size_t len, struct wire_name *out);
 /* "\5label" of a text label, folded. False: not one label of 1..63 letters, digits, - or _. */
 bool zone_label_key(const char *text, uint8_t key[WIRE_LABEL_MAX + 1], size_t *len);
+/* The user of KEY is on the core of that index. */
+void zone_user_set(struct zone *z, const uint8_t *key, size_t len, uint16_t core);
 /* The index of a core id, making an entry that is not present if need be; -1: too many. */
 int zone_core_index(struct zone *z, const char *id);
 
