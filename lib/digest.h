@@ -1,4 +1,4 @@
-/* SHA-256, for telling whether bytes are what they were. Any thread. */
+/* SHA-256, for telling whether bytes are what they were, and HMAC with it. Any thread. */
 #ifndef LIB_DIGEST_H
 #define LIB_DIGEST_H
 
@@ -11,5 +11,15 @@
 
 /* ERR_IO if the library has no SHA-256 for us. */
 enum err digest_sha256(const void *bytes, size_t len, uint8_t out[DIGEST_SHA256_LEN]) MUST_USE;
+
+/* HMAC-SHA256 (RFC 2104) with a key prepared once. Holds what follows from the key: wipe it with
+ * the key. Read-only after digest_hmac_init(), so any number of threads may use one. */
+struct digest_hmac {
+    uint32_t inner[8], outer[8]; /* SHA-256's state after the padded key */
+};
+void digest_hmac_init(struct digest_hmac *h, const void *key, size_t len);
+/* No heap, no lock, no failure: fit for the packet path. */
+void digest_hmac(const struct digest_hmac *h, const void *bytes, size_t len,
+                 uint8_t out[DIGEST_SHA256_LEN]);
 
 #endif

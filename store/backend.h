@@ -20,8 +20,9 @@
  * Memory. What an operation is given (statements, values, text) is borrowed until DONE has been
  * called; what DONE is given, until it returns.
  *
- * Errors are those of store.h, told in its words, INFO naming the database. A batch that fails, in
- * whatever way, has changed nothing.
+ * Errors are those of store.h, told in its words, INFO naming the database. A batch that fails has
+ * changed nothing, but for two: ERR_TIMEOUT says that the outcome is not known, and a divisible
+ * batch may have got part of the way.
  */
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
@@ -62,16 +63,27 @@ struct backend_statement {
     size_t sets;                        /* it is carried out once for each */
     bool must_change;                   /* each set must change a row, else ERR_CONFLICT */
     bool any_order; /* sets with different first values may change places: nearby rows together */
+    /* The same for any number of sets at once, which come as ?1: a JSON array of arrays. NULL: none
+     * is offered. For drivers to which a statement is dear. */
+    const char *bulk_sql;
 };
 
 struct backend_batch {
     const struct backend_statement *statements;
     size_t count;
+    /* Carried out twice it is the same as once, so a driver that cannot know whether its request was
+     * carried out may just send it again. */
+    bool repeatable;
+    /* A driver may take some of the sets of every statement (the same stretch of each) in one
+     * transaction and the next ones in another. If one fails, those before it stay. */
+    bool divisible;
 };
 
 /* How fresh a read has to be, where several nodes hold the rows. */
 enum backend_level {
-    BACKEND_LOCAL,  /* what this node knows; answers even while the others are away */
+    /* What this node knows, and at least what was written through this driver; answers even while
+     * the other nodes are away, and says so: reply->stale. */
+    BACKEND_LOCAL,
     BACKEND_LATEST, /* everything that was ever acknowledged */
 };
 
@@ -83,11 +95,22 @@ struct backend_query {
     bool aside; /* takes long: must not delay what is started after it */
 };
 
-/* Large results: QUERIES one after the other, all as of one moment. ON_ROW is called on a thread of
- * the driver's choice, for one row at a time; its cells are borrowed until it returns. False ends
- * the scan with ERR_CANCELED. */
+/* Large results: QUERIES one after the other. ON_ROW is called on a thread of the driver's choice,
+ * for one row at a time; its cells are borrowed until it returns. False ends the scan with
+ * ERR_CANCELED.
+ *
+ * All is as of one moment (BACKEND_MOMENT), or the first query is as of some moment and no row of
+ * the others is older than that. A driver without BACKEND_MOMENT fetches a query by its
+ * page: SQL that gives the query's rows in ascending order of their first `keys` columns, and to
+ * which the driver adds, after the query's own values, the last row's first `keys` cells (at the
+ * beginning: '') and how many rows to give. */
+struct backend_page {
+    const char *sql; /* static; NULL: the query is small */
+    size_t keys;
+};
 struct backend_scan {
     const struct backend_query *queries;
+    const struct backend_page *pages; /* one for each query */
     size_t count;
     bool (*on_row)(void *ctx, size_t query, const struct backend_value *cells);
     void *ctx;
@@ -99,6 +122,7 @@ struct backend_reply {
     const struct backend_value *cells; /* query, on OK: row after row */
     size_t columns;
     size_t rows;
+    bool stale; /* query of BACKEND_LOCAL: this node is cut off from the others; it may be old */
 };
 
 typedef void backend_done_cb(void *ctx, enum err e, const struct err_info *info,
@@ -107,7 +131,8 @@ typedef void backend_done_cb(void *ctx, enum err e, const struct err_info *info,
 struct backend;
 
 enum backend_feature {
-    BACKEND_WATCH = 1 << 0, /* the driver notices changes by others by itself */
+    BACKEND_WATCH = 1 << 0,  /* the driver notices changes by others by itself */
+    BACKEND_MOMENT = 1 << 1, /* a scan is as of one moment */
 };
 
 struct backend_ops {

@@ -16,9 +16,16 @@
  *
  * Errors. ERR_CONFLICT: a row was not as the caller expected; re-read and decide again. ERR_BUSY:
  * another writer held the database for longer than busy_ms; nothing was written. ERR_UNAVAIL: no
- * engine to talk to now (rqlite: no leader). ERR_IO: disk full, unreadable, corrupt; INFO names the
- * file and the reason. ERR_MALFORMED: not our database, or a value that is not what it should be.
- * ERR_LIMIT: over a limit below. A write that reports an error has changed nothing.
+ * engine to talk to now (rqlite: not running, or no leader, for longer than busy_ms); nothing was
+ * written. ERR_DENIED: rqlite does not know us. ERR_IO: disk full, unreadable, corrupt; INFO names
+ * the file and the reason. ERR_MALFORMED: not our database, or a value that is not what it should
+ * be. ERR_LIMIT: over a limit below. A write that reports an error has changed nothing, but for
+ * ERR_TIMEOUT (rqlite: the connection broke after the write was sent, and nobody could be asked
+ * within busy_ms): whether it was carried out is not known.
+ *
+ * Which rows are seen. Reads give what this node has, which with rqlite may be a moment behind the
+ * others, but never behind what was written through the same struct store. With rqlite a node that
+ * is cut off goes on reading, and says so: `stale`.
  *
  * Revision. Each committed change of a row (by us or by any program; triggers see to it) takes the
  * next revision. Revisions only grow, have no meaning but order, and are the zone's serial.
@@ -37,6 +44,7 @@
 #define STORE_VALUE_MAX (256 * 1024) /* one row's value */
 #define STORE_FEED_KEEP 100000       /* revisions the feed remembers */
 #define STORE_BATCH_MAX 1000000      /* rows in one apply or load call */
+#define STORE_FRESH_S   5            /* rqlite: without a leader for longer a node's rows are stale */
 
 struct store;
 
@@ -45,8 +53,12 @@ enum store_engine { STORE_SQLITE, STORE_RQLITE };
 struct store_options {
     enum store_engine engine;
     const char *sqlite_path;
+    struct {
+        const char *url;             /* of this node's HTTP API, without user and password */
+        const char *user, *password; /* NULL: none asked for */
+    } rqlite;
     bool must_exist;  /* a missing database is ERR_NOTFOUND instead of made */
-    unsigned busy_ms; /* how long to wait for another writer; 0: 5000 */
+    unsigned busy_ms; /* how long to wait for another writer, or for a leader; 0: 5000 */
 };
 
 /* Opens (makes, migrates) the database. On OK the caller owns the store until store_close(). */
@@ -66,6 +78,7 @@ struct store_state {
     char id[33];       /* 128 random bits in hex, made with the database */
     uint64_t revision; /* of the last change; 0: never changed */
     uint64_t oldest;   /* the first revision the feed still knows (revision + 1 if none) */
+    bool stale;        /* rqlite: this node has had no leader for STORE_FRESH_S */
 };
 typedef void store_state_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_state *state);
@@ -84,18 +97,21 @@ struct store_feed {
     bool more;         /* ask again from `revision` at once */
     bool pruned;       /* the feed no longer reaches back to `after` (or AFTER is of another
                         * future): no rows; do a store_scan() */
+    bool stale;        /* as in struct store_state */
 };
 typedef void store_feed_cb(void *ctx, enum err e, const struct err_info *info,
                            const struct store_feed *feed);
 /* At most MAX rows of those changed after revision AFTER. Values are as of now, not as of then. */
 void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb *cb, void *ctx);
 
-/* ON_CHANGE is called soon (SQLite: a few ms) after any program committed a change; hints only, may
+/* ON_CHANGE is called soon (SQLite: a few ms; rqlite: a quarter of a second) after any program
+ * committed a change, and when the store fails, comes back, becomes stale or fresh; hints only, may
  * come without a change. One watcher per store; NULL ends it. */
 void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx);
 
-/* All rows whose key begins with PREFIX ("" for all four kinds of the feed), as of one moment.
- * ON_ROW is called on a thread of the store's, one row at a time, in the order of keys; false ends
+/* All rows whose key begins with PREFIX ("" for all four kinds of the feed), as of one moment or,
+ * with rqlite, none older than the revision that CB is told: reading the feed from there on gives
+ * what changed meanwhile. ON_ROW is called on a thread of the store's, one row at a time, in the order of keys; false ends
  * the scan with ERR_CANCELED. CB then runs on the loop with the revision that the rows are of.
  * Other operations go on meanwhile. challenge/ rows come as key challenge/<name> with the
  * challenge's value, once per value. */
@@ -148,7 +164,8 @@ struct store_tally {
 };
 typedef void store_tally_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_tally *tally);
-/* Adds or moves COUNT users in one transaction. */
+/* Adds or moves COUNT users: with SQLite in one transaction, with rqlite in several (a cluster must
+ * go on with its heartbeats meanwhile). After an error do it again; what is there is left alone. */
 void store_users_load(struct store *s, const struct store_user *users, size_t count,
                       store_tally_cb *cb, void *ctx);
 
@@ -201,5 +218,23 @@ typedef void store_challenges_cb(void *ctx, enum err e, const struct err_info *i
 void store_challenges_of(struct store *s, const char *name, store_challenges_cb *cb, void *ctx);
 /* Removes what expired at or before NOW_MS. */
 void store_challenges_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void *ctx);
+
+/* ---- heartbeats: one row per core, outside the feed ------------------------------------------- */
+
+/* What a core tells of itself from time to time. Writing one is no change of the zone: it takes no
+ * revision. Whether a core is alive is for the reader to judge by `beat` growing; clocks of machines
+ * are not compared. */
+struct store_beat {
+    const char *core;
+    uint64_t beat;      /* grows by one with each; wall clock of the core, in ms, at its start */
+    uint64_t revision;  /* what its zone has applied */
+    const char *digest; /* of that zone's data, in hex */
+    const char *detail; /* a JSON object: version and the like */
+};
+void store_beat_put(struct store *s, const struct store_beat *beat, store_done_cb *cb, void *ctx);
+typedef void store_beats_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_beat *list, size_t count);
+/* In the order of ids. */
+void store_beats_list(struct store *s, store_beats_cb *cb, void *ctx);
 
 #endif

@@ -6,7 +6,8 @@
  *   wildcard. Proofs (challenge values) are laid over all of them: their TXT values are added to
  *   whatever TXT the name has.
  *
- * Generated from the cores: <core-id>; lsc (every member; AAAA only if all have one; TTL 5);
+ * Generated from the cores: <core-id>; lsc (every member; AAAA only if all have one; TTL 5; the
+ * static entry lsc, the founders, as long as no core is known);
  * service names, apex addresses and the wildcard pool (live and available cores; if there is none,
  * live ones; if there is none, all: never empty while a core exists); NS (dnsN per core with an
  * address, in id order, unless configured), SOA, CAA.
@@ -57,6 +58,9 @@ struct zone_options {
     struct zone_soa soa;
     const char *contact;   /* mail address for the SOA; NULL: hostmaster@domain */
     const char *caa_issue; /* CAA for the apex; NULL: none */
+    /* 32 bytes: the rows name users by HMAC-SHA256 (piiMode hashed), in 64 hex digits, and questions
+     * are looked up so. NULL: by their names. */
+    const uint8_t *user_key;
 };
 
 struct zone_core {
@@ -76,8 +80,15 @@ void zone_free(struct zone *z);
 enum err zone_core_put(struct zone *z, const struct zone_core *core,
                        struct err_info *info) MUST_USE;
 void zone_core_delete(struct zone *z, const char *id);
+/* Only whether it is alive. True: it was known and not so before; a commit is due. */
+bool zone_core_live(struct zone *z, const char *id, bool live);
 
-/* NAME is one label. A core that is not known (yet) is fine: the name exists, without addresses. */
+/* A zone that has no rows yet, only the configuration: from the next commit on it answers what the
+ * configuration says (static entries, lsc from the static entry of that name) and SERVFAIL for
+ * everything else, for nobody knows what else there is. A new zone is not. */
+void zone_set_provisional(struct zone *z, bool provisional);
+
+/* NAME is one label (with user_key: 64 hex digits). A core that is not known (yet) is fine: the name exists, without addresses. */
 enum err zone_user_put(struct zone *z, const char *name, const char *core_id,
                        struct err_info *info) MUST_USE;
 void zone_user_delete(struct zone *z, const char *name);
@@ -105,6 +116,13 @@ const struct zone_snapshot *zone_commit(struct zone *z, uint64_t revision);
 /* The snapshot of the last commit, with a reference for the caller. There must have been one. */
 const struct zone_snapshot *zone_current(const struct zone *z);
 uint64_t zone_revision(const struct zone *z);
+
+/* A digest of the rows in the zone (cores, users, stored records; neither proofs nor who is alive),
+ * the same for the same rows however they came in, on every core. It finds differences that come by
+ * accident; it is no proof against somebody who chooses the rows. Kept up to date with each change
+ * at O(1). As of the last put, commit or not. */
+#define ZONE_DIGEST_TEXT 33
+void zone_digest(const struct zone *z, char out[ZONE_DIGEST_TEXT]);
 /* Nobody holds any of its snapshots: it may be freed. */
 bool zone_is_idle(const struct zone *z);
 size_t zone_bytes(const struct zone *z); /* about how much memory its names take */

@@ -1,0 +1,81 @@
+/* An HTTP client on a loop: one request in, one bounded response or one error out.
+ *
+ * The only door to libcurl (its multi interface, driven by the loop: nothing waits). Connections are
+ * kept and used again. HTTP/1.1 only, http and https; redirects are not followed, a 301 is an
+ * answer like any other. No proxy, no cookies, no environment is consulted.
+ *
+ * Threads: everything on the loop given to httpc_open(), callbacks too, always later, never inside
+ * the call that started it; exactly once for each httpc_start().
+ *
+ * Memory: a request's texts and body are copied, except BODY, which is borrowed until the callback.
+ * The reply is borrowed until the callback returns. The callback may start or cancel other
+ * requests, and may close the client.
+ *
+ * Errors: ERR_UNAVAIL (nobody there: refused, no route, name not found, connection cut),
+ * ERR_TIMEOUT (no complete reply by the deadline, whoever is slow), ERR_LIMIT (more than body_max;
+ * the connection is dropped, what came is thrown away), ERR_DENIED (TLS: the peer is not who it
+ * should be, or wants a certificate), ERR_MALFORMED (not a URL; not HTTP), ERR_CANCELED, ERR_NOMEM.
+ * INFO names the URL without user and password. A status like 503 is no error here.
+ */
+#ifndef LIB_HTTPC_CURL_H
+#define LIB_HTTPC_CURL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "err.h"
+
+#define HTTPC_HEADERS_MAX 16
+#define HTTPC_HEADER_ROOM (16 * 1024) /* what a reply's header may have in all */
+
+struct httpc;
+
+struct httpc_options {
+    const char *user_agent;   /* NULL: dnsd */
+    const char *ca_file;      /* https: trust these and no others; NULL: the system's */
+    unsigned connections_max; /* at a time; further requests wait their turn. 0: 4 */
+};
+enum err httpc_open(uv_loop_t *loop, const struct httpc_options *options, struct httpc **out,
+                    struct err_info *info) MUST_USE;
+/* Cancels what is under way (callbacks come first, with ERR_CANCELED), then DONE (may be NULL). */
+void httpc_close(struct httpc *c, void (*done)(void *ctx), void *ctx);
+
+struct httpc_header {
+    const char *name;
+    const char *value;
+};
+struct httpc_request {
+    const char *method; /* GET, POST, DELETE, ... */
+    const char *url;
+    const char *user, *password; /* NULL: none; HTTP Basic (RFC 7617). Never logged, wiped after */
+    const struct httpc_header *headers;
+    size_t headers_count; /* at most HTTPC_HEADERS_MAX */
+    const void *body;     /* borrowed until the callback */
+    size_t body_len;
+    size_t body_max;     /* of the reply's body; 0 is refused: every body has a limit */
+    unsigned connect_ms; /* 0: 3000 */
+    unsigned wait_ms;    /* from start to the last byte; 0 is refused */
+};
+
+struct httpc_reply {
+    unsigned status; /* 100 to 599 */
+    const char *body; /* LEN bytes and a NUL */
+    size_t len;
+    void *priv;
+};
+/* A header of the reply, NULL if there is none; NAME in any case. The last of several. */
+const char *httpc_reply_header(const struct httpc_reply *r, const char *name);
+
+typedef void httpc_cb(void *ctx, enum err e, const struct err_info *info,
+                      const struct httpc_reply *reply);
+
+struct httpc_call;
+/* Never NULL. The handle is good until the callback is called. */
+struct httpc_call *httpc_start(struct httpc *c, const struct httpc_request *request, httpc_cb *cb,
+                               void *ctx);
+/* The callback comes with ERR_CANCELED. */
+void httpc_cancel(struct httpc_call *call);
+
+#endif
