@@ -23,12 +23,18 @@ static const char FEED_SQL[] =
     " LEFT JOIN keyValue AS k ON k.key = c.key AND " IS_FED("c.key") " ORDER BY c.rev";
 enum { FEED_REV = 3, FEED_KEY, FEED_VALUE, FEED_COLUMNS };
 
-static const char SCAN_ROWS_SQL[] =
-    "SELECT key, value FROM keyValue WHERE key >= ?1 AND key < ?2 ORDER BY key";
-static const char SCAN_CHALLENGES_SQL[] =
-    "SELECT '" KEY_CHALLENGE "' || name, value FROM challenge"
+#define SCAN_ROWS "SELECT key, value FROM keyValue WHERE key >= ?1 AND key < ?2"
+static const char SCAN_ROWS_SQL[] = SCAN_ROWS " ORDER BY key";
+static const struct backend_page SCAN_ROWS_PAGE = {
+    .sql = SCAN_ROWS " AND key > ?3 ORDER BY key LIMIT ?4", .keys = 1};
+#define SCAN_CHALLENGES                                                                            \
+    "SELECT '" KEY_CHALLENGE "' || name, value FROM challenge"                                     \
     " WHERE '" KEY_CHALLENGE "' || name >= ?1 AND '" KEY_CHALLENGE "' || name < ?2"
-    " ORDER BY name, value";
+static const char SCAN_CHALLENGES_SQL[] = SCAN_CHALLENGES " ORDER BY name, value";
+static const struct backend_page SCAN_CHALLENGES_PAGE = {
+    .sql = SCAN_CHALLENGES
+    " AND ('" KEY_CHALLENGE "' || name, value) > (?3, ?4) ORDER BY name, value LIMIT ?5",
+    .keys = 2};
 
 /* From the three cells of STATE. */
 static void state_from(const struct backend_value *cells, struct store_state *out)
@@ -52,6 +58,7 @@ static void on_state(struct op *op, enum err e, const struct err_info *info,
     struct store_state state;
     if (e == ERR_OK) {
         state_from(reply->cells, &state);
+        state.stale = reply->stale;
     }
     o->cb(o->ctx, e, info, e == ERR_OK ? &state : NULL);
     op_free(op);
@@ -93,7 +100,7 @@ static enum err feed_from(struct feed_op *o, const struct backend_reply *reply,
 {
     struct store_state state;
     state_from(reply->cells, &state);
-    *feed = (struct store_feed){.revision = state.revision};
+    *feed = (struct store_feed){.revision = state.revision, .stale = reply->stale};
     if (o->after > state.revision || o->after + 1 < state.oldest) {
         feed->pruned = true;
         return ERR_OK;
@@ -142,6 +149,7 @@ void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb 
 struct scan_op {
     struct op op;
     struct backend_query queries[1 + RANGE_KINDS];
+    struct backend_page pages[1 + RANGE_KINDS];
     const char *prefix; /* in op.pool */
     struct store_state state;
     store_row_cb *on_row;
@@ -192,9 +200,13 @@ static void scan_queries(struct scan_op *o, const char *prefix)
             .values = values + 2 * i,
             .params = 2,
         };
+        o->pages[1 + i] = ranges[i].challenge ? SCAN_CHALLENGES_PAGE : SCAN_ROWS_PAGE;
     }
-    o->op.scan = (struct backend_scan){
-        .queries = o->queries, .count = 1 + count, .on_row = on_scan_row, .ctx = o};
+    o->op.scan = (struct backend_scan){.queries = o->queries,
+                                       .pages = o->pages,
+                                       .count = 1 + count,
+                                       .on_row = on_scan_row,
+                                       .ctx = o};
 }
 
 void store_scan(struct store *s, const char *prefix, store_row_cb *on_row, store_scan_cb *cb,

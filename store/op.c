@@ -155,7 +155,8 @@ void op_write(struct op *op, const char *sql, bool must_change, const struct bac
     struct backend_statement *st = pool_take(&op->pool, sizeof *st);
     if (st != NULL) {
         op_statement(op, st, sql, must_change, values, count);
-        op->batch = (struct backend_batch){.statements = st, .count = 1};
+        op->batch.statements = st;
+        op->batch.count = 1;
     }
     op_start_batch(op);
 }

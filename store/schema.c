@@ -77,11 +77,18 @@ static const char *const first_version[] = {
                                                STORE_FEED_KEEP) "; END",
 };
 
+/* Without a trigger: a heartbeat is no change of the zone. */
+static const char *const second_version[] = {
+    "CREATE TABLE heartbeat (core TEXT PRIMARY KEY, beat INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL, digest TEXT NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID",
+};
+
 static const struct {
     const char *const *statements;
     size_t count;
 } versions[] = {
     {first_version, sizeof first_version / sizeof first_version[0]},
+    {second_version, sizeof second_version / sizeof second_version[0]},
 };
 #define VERSION_LAST   (sizeof versions / sizeof versions[0])
 #define STATEMENTS_MAX 32 /* of one migration, with the two around it */
@@ -94,12 +101,15 @@ static const char NAME[] = "INSERT INTO dnsd_meta(key, value) VALUES('id', ?1)"
 /* look ── no table ──> make ──┐
  *   ^│                        │
  *   │└── behind ──> migrate ──┤
- *   └─────────────────────────┘   and out when up to date */
+ *   └─────────────────────────┘   and out when up to date
+ *
+ * The first look is at what this node has: where that is up to date, opening needs nobody else. Only
+ * if it is not are the others asked too. */
 struct schema {
     struct backend *backend; /* borrowed */
     schema_done_cb *done;
     void *ctx;       /* borrowed */
-    int64_t version; /* what the database is */
+    enum backend_level level; /* of the present look */
     struct backend_statement statements[STATEMENTS_MAX];
     struct backend_batch batch;
     struct backend_query query;
@@ -114,6 +124,17 @@ static void finish(struct schema *s, enum err e, const struct err_info *info)
 {
     s->done(s->ctx, e, info);
     free(s);
+}
+
+/* True: it was the first look, and the next one is on its way. */
+static bool look_again(struct schema *s)
+{
+    if (s->level == BACKEND_LATEST) {
+        return false;
+    }
+    s->level = BACKEND_LATEST;
+    look(s);
+    return true;
 }
 
 static void on_step(void *ctx, enum err e, const struct err_info *info,
@@ -138,6 +159,7 @@ static void add(struct schema *s, const char *sql, const struct backend_value *v
 static void make(struct schema *s)
 {
     s->batch = (struct backend_batch){.statements = s->statements, .count = 0};
+    s->batch.repeatable = true;
     add(s,
         "CREATE TABLE IF NOT EXISTS dnsd_migration"
         " (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)",
@@ -191,10 +213,10 @@ static void on_version(void *ctx, enum err e, const struct err_info *info,
             ", this program knows %zu): update this program",
             version, VERSION_LAST);
         finish(s, e, &why);
-    } else if (version < (int64_t)VERSION_LAST) {
-        migrate(s, (size_t)version + 1);
-    } else {
+    } else if (version == (int64_t)VERSION_LAST) {
         finish(s, ERR_OK, NULL);
+    } else if (!look_again(s)) {
+        migrate(s, (size_t)version + 1);
     }
 }
 
@@ -207,11 +229,13 @@ static void on_table(void *ctx, enum err e, const struct err_info *info,
         return;
     }
     if (reply->cells[0].number == 0) {
-        make(s);
+        if (!look_again(s)) {
+            make(s);
+        }
         return;
     }
     s->query = (struct backend_query){.sql = "SELECT max(version) FROM dnsd_migration",
-                                      .level = BACKEND_LATEST};
+                                      .level = s->level};
     s->backend->ops->query(s->backend, &s->query, on_version, s);
 }
 
@@ -221,7 +245,7 @@ static void look(struct schema *s)
     s->query = (struct backend_query){
         .sql =
             "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'dnsd_migration'",
-        .level = BACKEND_LATEST};
+        .level = s->level};
     s->backend->ops->query(s->backend, &s->query, on_table, s);
 }
 
@@ -231,6 +255,7 @@ void schema_prepare(struct backend *b, schema_done_cb *done, void *ctx)
     s->backend = b;
     s->done = done;
     s->ctx = ctx;
+    s->level = BACKEND_LOCAL;
     make_id(s->id_text);
     look(s);
 }

@@ -222,11 +222,11 @@ void store_challenges_purge(struct store *s, int64_t now_ms, store_done_cb *cb, 
 /* ---- heartbeats: one row per core, outside the feed ------------------------------------------- */
 
 /* What a core tells of itself from time to time. Writing one is no change of the zone: it takes no
- * revision. Whether a core is alive is for the reader to judge by `beat` growing; clocks of machines
+ * revision. Whether a core is alive is for the reader to judge by `beat` changing; clocks of machines
  * are not compared. */
 struct store_beat {
     const char *core;
-    uint64_t beat;      /* grows by one with each; wall clock of the core, in ms, at its start */
+    uint64_t beat;      /* another one each time; below 2^63 */
     uint64_t revision;  /* what its zone has applied */
     const char *digest; /* of that zone's data, in hex */
     const char *detail; /* a JSON object: version and the like */

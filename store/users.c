@@ -14,6 +14,17 @@ static const char ADD_SQL[] =
     "INSERT OR IGNORE INTO keyValue(key, value) VALUES('" KEY_USER "' || ?1, ?2)";
 static const char MOVE_SQL[] =
     "UPDATE OR IGNORE keyValue SET value = ?2 WHERE key = '" KEY_USER "' || ?1 AND value <> ?2";
+/* Both for many users at once, as a JSON array of [name, core]; of a name that comes twice, MOVE
+ * takes the last. */
+static const char ADD_MANY_SQL[] =
+    "INSERT OR IGNORE INTO keyValue(key, value)"
+    " SELECT '" KEY_USER "' || json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+    " FROM json_each(?1)";
+static const char MOVE_MANY_SQL[] =
+    "UPDATE OR IGNORE keyValue SET value = u.core FROM"
+    " (SELECT '" KEY_USER "' || json_extract(value, '$[0]') AS key,"
+    " json_extract(value, '$[1]') AS core, max(json_each.key) FROM json_each(?1) GROUP BY 1) AS u"
+    " WHERE keyValue.key = u.key AND keyValue.value <> u.core";
 static const char PUT_SQL[] = "INSERT INTO keyValue(key, value) VALUES('" KEY_USER "' || ?1, ?2)"
                               " ON CONFLICT(key) DO UPDATE SET value = excluded.value"
                               " WHERE value <> excluded.value";
@@ -177,7 +188,10 @@ void store_users_load(struct store *s, const struct store_user *users, size_t co
         .values = load_values(o, users), .params = 2, .sets = count, .any_order = true};
     o->statements[0] = o->statements[1] = st;
     o->statements[0].sql = ADD_SQL;
+    o->statements[0].bulk_sql = ADD_MANY_SQL;
     o->statements[1].sql = MOVE_SQL;
-    o->op.batch = (struct backend_batch){.statements = o->statements, .count = 2};
+    o->statements[1].bulk_sql = MOVE_MANY_SQL;
+    o->op.batch = (struct backend_batch){
+        .statements = o->statements, .count = 2, .repeatable = true, .divisible = true};
     op_start_batch(&o->op);
 }

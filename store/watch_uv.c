@@ -13,6 +13,8 @@ struct watch_poll {
     uv_timer_t timer;
     struct store *store; /* borrowed; NULL once stopped */
     uint64_t revision;
+    enum err e; /* of the last question */
+    bool stale;
 };
 
 void watch_told(struct store *s)
@@ -37,18 +39,23 @@ static void on_due(uv_timer_t *timer)
     }
 }
 
-/* What cannot be read now is asked again later, and whoever reads rows will hear why. */
+/* Whoever watches reads then, and so hears what is new or why there is nothing to be read. */
 static void on_state(void *ctx, enum err e, const struct err_info *info,
                      const struct store_state *state)
 {
     struct store *s = ctx;
+    struct watch_poll *p = s->poll;
     (void)info;
-    if (s->poll == NULL) {
+    if (p == NULL) {
         return;
     }
-    uv_timer_start(&s->poll->timer, on_due, POLL_MS, 0);
-    if (e == ERR_OK && state->revision != s->poll->revision) {
-        s->poll->revision = state->revision;
+    uv_timer_start(&p->timer, on_due, POLL_MS, 0);
+    uint64_t revision = e == ERR_OK ? state->revision : p->revision;
+    bool stale = e == ERR_OK ? state->stale : p->stale;
+    if (revision != p->revision || stale != p->stale || e != p->e) {
+        p->revision = revision;
+        p->stale = stale;
+        p->e = e;
         watch_told(s);
     }
 }

@@ -351,7 +351,7 @@ static void sqlite_close(struct backend *b, void (*done)(void *ctx), void *ctx)
 
 static const struct backend_ops sqlite_ops = {
     .name = "sqlite",
-    .features = BACKEND_WATCH,
+    .features = BACKEND_WATCH | BACKEND_MOMENT,
     .batch = sqlite_batch,
     .query = sqlite_query,
     .scan = sqlite_scan,

@@ -367,6 +367,45 @@ static void challenge_limits(struct suite *t)
     free(huge);
 }
 
+/* ---- heartbeats ------------------------------------------------------------------------------ */
+
+static void beat_life(struct suite *t)
+{
+    const struct store_beat first = {
+        .core = "b", .beat = 5, .revision = 7, .digest = "00ff", .detail = "{\"v\":1}"};
+    struct store_beat again = first;
+    const struct store_beat other = {
+        .core = "a", .beat = INT64_MAX, .revision = 0, .digest = "", .detail = "{}"};
+    assert_err(ERR_OK, sync_beats(&t->a));
+    assert_string_equal("", t->a.out.text);
+    assert_err(ERR_OK, sync_beat_put(&t->a, &first));
+    assert_err(ERR_OK, sync_beat_put(&t->a, &other));
+    again.beat = 4; /* a clock may be set back */
+    again.revision = 8;
+    assert_err(ERR_OK, sync_beat_put(&t->a, &again));
+    assert_err(ERR_OK, sync_beats(&t->a));
+    assert_string_equal("a=9223372036854775807(0,,{}) b=4(8,00ff,{\"v\":1})", t->a.out.text);
+    assert_err(ERR_OK, sync_state(&t->a));
+    assert_int_equal(0, t->a.state.revision); /* no change of the zone */
+    assert_false(t->a.state.stale);
+}
+
+static void beat_goes_with_its_core(struct suite *t)
+{
+    const struct store_core core = {.id = "a", .available = true};
+    const struct store_beat of_a = {
+        .core = "a", .beat = 1, .revision = 1, .digest = "d", .detail = "{}"};
+    struct store_beat of_b = of_a;
+    of_b.core = "b";
+    assert_err(ERR_OK, sync_core_put(&t->a, &core, STORE_ONLY_NEW));
+    assert_err(ERR_OK, sync_beat_put(&t->a, &of_a));
+    assert_err(ERR_OK, sync_beat_put(&t->a, &of_b));
+    assert_err(ERR_NOTFOUND, sync_core_delete(&t->a, "b", false));
+    assert_err(ERR_OK, sync_core_delete(&t->a, "a", false));
+    assert_err(ERR_OK, sync_beats(&t->a));
+    assert_string_equal("b=1(1,d,{})", t->a.out.text); /* nothing is written by what fails */
+}
+
 const struct suite_test suite_rows[] = {
     {"record_life", record_life},
     {"record_odd_names", record_odd_names},
@@ -384,5 +423,7 @@ const struct suite_test suite_rows[] = {
     {"core_user_counts", core_user_counts},
     {"challenge_life", challenge_life},
     {"challenge_limits", challenge_limits},
+    {"beat_life", beat_life},
+    {"beat_goes_with_its_core", beat_goes_with_its_core},
     {NULL, NULL},
 };

@@ -402,3 +402,32 @@ enum err sync_challenges_purge(struct sync *y, int64_t now_ms)
     store_challenges_purge(y->store, now_ms, on_done, &o);
     return finish(&o);
 }
+
+static void on_beats(void *ctx, enum err e, const struct err_info *info,
+                     const struct store_beat *list, size_t count)
+{
+    struct sync_op *o = ctx;
+    for (size_t i = 0; i < count; i++) {
+        item(o->y);
+        str_appendf(&o->y->out, "%s=%llu(%llu,%s,%s)", list[i].core,
+                    (unsigned long long)list[i].beat, (unsigned long long)list[i].revision,
+                    list[i].digest, list[i].detail);
+    }
+    ended(o, e, info);
+}
+
+enum err sync_beats(struct sync *y)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_beats_list(y->store, on_beats, &o);
+    return finish(&o);
+}
+
+enum err sync_beat_put(struct sync *y, const struct store_beat *beat)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_beat_put(y->store, beat, on_done, &o);
+    return finish(&o);
+}

@@ -67,6 +67,10 @@ enum err sync_challenge_put(struct sync *y, const char *name, const char *value,
 enum err sync_challenge_delete(struct sync *y, const char *name, const char *value);
 enum err sync_challenges_purge(struct sync *y, int64_t now_ms);
 
+/* out: "core=beat(revision,digest,detail)". */
+enum err sync_beats(struct sync *y);
+enum err sync_beat_put(struct sync *y, const struct store_beat *beat);
+
 #define assert_err(expected, call) assert_string_equal(err_text(expected), err_text(call))
 
 #endif
