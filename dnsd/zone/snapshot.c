@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "user.h"
+
 static const struct zone_node nothing = {.source = ZONE_ENT};
 
 const struct zone_snapshot *zone_snapshot_ref(const struct zone_snapshot *s)
@@ -97,6 +99,32 @@ static int find_cut(const struct zone_snapshot *s, const uint8_t *name, const ui
     return -1;
 }
 
+/* The user called LABEL (with its length), where names are hashed; NULL: there is none. */
+static const struct zone_node *find_hashed(const struct zone_snapshot *s, const uint8_t *label)
+{
+    uint8_t token[USER_TOKEN_LEN];
+    uint8_t key[USER_SLOT_LEN];
+    if (!user_token(s->user_key, label + 1, label[0], token)) {
+        return NULL;
+    }
+    user_slot_key(token, key);
+    const struct table_slot *slot = table_find(&s->table, key, sizeof key);
+    return slot != NULL ? node_of(s, slot) : NULL;
+}
+
+/* The hashed user that answers for a name or keeps the wildcard away from it, as one in a slot of
+ * its name would; NULL: there is none, or it makes no difference. LABEL is the name's last before
+ * the zone's own, SLOT the closest encloser: a node, for labels lead to nodes only. A user is there
+ * where the node has no records; below a user only the wildcard could have spoken, and if something
+ * else is there, it is a node that knows of it. */
+static const struct zone_node *hashed_user(const struct zone_snapshot *s, const uint8_t *label,
+                                           unsigned relative, const struct table_slot *slot)
+{
+    bool counts = relative == 1 ? slot == NULL || slot->u.node->sets_count == 0
+                                : slot == NULL && s->apex_wildcard;
+    return counts ? find_hashed(s, label) : NULL;
+}
+
 struct zone_match zone_snapshot_find(const struct zone_snapshot *s, const uint8_t *name,
                                      const uint8_t *label_at, unsigned relative, bool glue)
 {
@@ -114,6 +142,13 @@ struct zone_match zone_snapshot_find(const struct zone_snapshot *s, const uint8_
             m.cut = (uint8_t)cut;
             return m;
         }
+    }
+    const struct zone_node *user =
+        s->user_key != NULL ? hashed_user(s, name + label_at[relative - 1], relative, slot) : NULL;
+    if (user != NULL) {
+        m.kind = relative == 1 ? ZONE_HIT : ZONE_MISS;
+        m.node = relative == 1 ? user : NULL;
+        return m;
     }
     if (slot != NULL && at == 0) {
         m.node = node_of(s, slot);

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/digest.h"
 #include "node.h"
 #include "table.h"
 
@@ -36,6 +37,7 @@ struct zone_snapshot {
     const struct zone_node *apex_node;    /* without the SOA */
     const struct zone_node *const *cores; /* by the index in a user's slot; never NULL */
     const struct zone_rrset *soa;         /* with this version's serial */
+    const struct digest_hmac *user_key;   /* users are hashed with it, the zone's; NULL: are not */
     struct wire_name apex;                /* folded */
     uint32_t negative_ttl_s;              /* RFC 2308 §5: min(SOA's TTL, MINIMUM) */
     uint32_t serial;

@@ -13,7 +13,8 @@
  * line.
  *
  * Key: a name relative to the zone in wire form, folded, without the zone's own labels and without
- * the root ("\5alice", "\1*\4wild"). Most keys are users: up to 24 octets lie in the slot itself.
+ * the root ("\5alice", "\1*\4wild"); hashed users have keys that are no names (user.h). Most keys
+ * are users: up to 24 octets lie in the slot itself.
  *
  * Threads: table_find() on a published version from any thread; everything else is the writer's.
  */

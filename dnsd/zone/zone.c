@@ -7,6 +7,7 @@
 
 #include "dnsd/wire/rdata.h"
 #include "lib/mem.h"
+#include "user.h"
 #include "zone_priv.h"
 
 /* ---- names ------------------------------------------------------------------------------- */
@@ -32,15 +33,8 @@ bool zone_label_key(const char *text, uint8_t key[WIRE_LABEL_MAX + 1], size_t *l
     }
     key[0] = (uint8_t)n;
     wire_name_fold(key + 1, (const uint8_t *)text, n);
-    for (size_t i = 1; i <= n; i++) {
-        bool plain = (key[i] >= 'a' && key[i] <= 'z') || (key[i] >= '0' && key[i] <= '9') ||
-                     key[i] == '-' || key[i] == '_';
-        if (!plain) {
-            return false;
-        }
-    }
     *len = n + 1;
-    return true;
+    return user_name_is_plain(key + 1, n);
 }
 
 /* ---- making and ending ------------------------------------------------------------------- */
@@ -52,6 +46,10 @@ static void copy_options(struct zone *z, const struct zone_options *o)
     z->wildcard_cores = o->wildcard_cores;
     z->soa = o->soa;
     z->caa_issue = o->caa_issue != NULL ? mem_xstrdup(o->caa_issue) : NULL;
+    z->users_hashed = o->user_key != NULL;
+    if (z->users_hashed) {
+        digest_hmac_init(&z->user_key, o->user_key, USER_KEY_LEN);
+    }
     z->service_names = mem_xalloc(o->service_names_count * sizeof *z->service_names);
     for (; z->service_names_count < o->service_names_count; z->service_names_count++) {
         z->service_names[z->service_names_count] =
@@ -242,6 +240,7 @@ static void free_options(struct zone *z)
     }
     free(z->nameservers);
     free(z->caa_issue);
+    explicit_bzero(&z->user_key, sizeof z->user_key);
     record_set_free(&z->root);
 }
 
@@ -399,13 +398,37 @@ void zone_user_set(struct zone *z, const uint8_t *key, size_t len, uint16_t core
     }
 }
 
+/* Where the user that rows call NAME is in the table. */
+static enum err user_key_of(const struct zone *z, const char *name, uint8_t key[WIRE_LABEL_MAX + 1],
+                            size_t *len, struct err_info *info)
+{
+    uint8_t token[USER_TOKEN_LEN];
+    bool is_token = user_token_from_text(name, token);
+    if (z->users_hashed && is_token) {
+        user_slot_key(token, key);
+        *len = USER_SLOT_LEN;
+        return ERR_OK;
+    }
+    if (z->users_hashed) {
+        return err_set(info, ERR_MALFORMED,
+                       "a user's name must be hashed: 64 lower-case hexadecimal digits "
+                       "(platform.piiMode: hashed)");
+    }
+    if (!zone_label_key(name, key, len)) {
+        return err_set(info, ERR_MALFORMED, "user name %.70s is not one label%s", name,
+                       is_token ? "; names seem to be hashed (platform.piiMode)" : "");
+    }
+    return ERR_OK;
+}
+
 enum err zone_user_put(struct zone *z, const char *name, const char *core_id, struct err_info *info)
 {
     uint8_t key[WIRE_LABEL_MAX + 1];
     uint8_t core_key[WIRE_LABEL_MAX + 1];
     size_t len, core_len;
-    if (!zone_label_key(name, key, &len)) {
-        return err_set(info, ERR_MALFORMED, "user name %.70s is not one label", name);
+    enum err e = user_key_of(z, name, key, &len, info);
+    if (e != ERR_OK) {
+        return e;
     }
     if (!zone_label_key(core_id, core_key, &core_len)) {
         return err_set(info, ERR_MALFORMED, "user %.70s: core id %.70s is not one label", name,
@@ -423,7 +446,7 @@ void zone_user_delete(struct zone *z, const char *name)
 {
     uint8_t key[WIRE_LABEL_MAX + 1];
     size_t len;
-    if (!zone_label_key(name, key, &len)) {
+    if (user_key_of(z, name, key, &len, NULL) != ERR_OK) {
         return;
     }
     const struct table_slot *there = table_find(&z->w.now, key, len);
@@ -516,6 +539,7 @@ static void fill(struct zone *z, struct zone_snapshot *s, uint64_t revision)
     s->infos = mem_xmemdup(z->infos, z->cores_count * sizeof *z->infos);
     /* Serials are of the circle of RFC 1982, and 0 is a value that registries refuse. */
     s->serial = (uint32_t)serial != 0 ? (uint32_t)serial : 1;
+    s->user_key = z->users_hashed ? &z->user_key : NULL;
     s->soa = generate_soa(z, s->serial, &s->negative_ttl_s);
     s->max_labels = deepest(z);
     s->has_cuts = z->cuts > 0;

@@ -88,7 +88,8 @@ bool zone_core_live(struct zone *z, const char *id, bool live);
  * everything else, for nobody knows what else there is. A new zone is not. */
 void zone_set_provisional(struct zone *z, bool provisional);
 
-/* NAME is one label (with user_key: 64 hex digits). A core that is not known (yet) is fine: the name exists, without addresses. */
+/* NAME is one label (with user_key: 64 lower-case hex digits). A core that is not known (yet) is
+ * fine: the name exists, without addresses. */
 enum err zone_user_put(struct zone *z, const char *name, const char *core_id,
                        struct err_info *info) MUST_USE;
 void zone_user_delete(struct zone *z, const char *name);

@@ -3,6 +3,7 @@
 #define DNSD_ZONE_ZONE_PRIV_H
 
 #include "lib/buf.h"
+#include "lib/digest.h"
 #include "zone.h"
 
 #define CORE_SLOTS (2 * ZONE_CORES_MAX)
@@ -41,6 +42,8 @@ struct zone {
     struct zone_soa soa;
     struct wire_name contact;
     char *caa_issue; /* owned */
+    bool users_hashed;
+    struct digest_hmac user_key; /* secret; if users_hashed */
 
     struct table_writer w;
     struct table_retired retired;          /* what this version replaced */
