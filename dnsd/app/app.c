@@ -28,6 +28,14 @@ void app_answer_config(const struct app *a, struct answer_config *out)
                                   .keepalive_ds = KEEPALIVE_DS};
 }
 
+/* Until there are rows, from this machine or from the others: what the configuration says is
+ * answered (the database's nodes look for each other by lsc), the rest is SERVFAIL. */
+static void begin_without_rows(void)
+{
+    LOG_INFO("app", "answering what the configuration says, until the store is there");
+    sd_notify(0, "READY=1\nSTATUS=waiting for the store");
+}
+
 static void become_ready(struct app *a)
 {
     const struct zone_snapshot *s = zone_current(a->zone);
@@ -41,6 +49,7 @@ static void become_ready(struct app *a)
 
 void app_publish(struct app *a, uint64_t revision, const struct answer_config *config)
 {
+    beats_apply(a);
     const struct zone_snapshot *s = zone_commit(a->zone, revision);
     if (a->server != NULL && !a->server_closing) {
         net_server_publish(a->server, s, config);
@@ -118,6 +127,7 @@ static void close_handles(struct app *a)
     close_handle((uv_handle_t *)&a->store_timer);
     close_handle((uv_handle_t *)&a->save_timer);
     close_handle((uv_handle_t *)&a->grace_timer);
+    close_handle((uv_handle_t *)&a->beats_timer);
 }
 
 void app_continue_stop(struct app *a)
@@ -129,7 +139,7 @@ void app_continue_stop(struct app *a)
         }
         return;
     }
-    if (a->feed_busy || a->opening || a->reloading) {
+    if (a->feed_busy || a->opening || a->reloading || a->beats_reading || a->beats_writing) {
         return;
     }
     if (savefile_last(a)) {
@@ -141,6 +151,9 @@ void app_continue_stop(struct app *a)
             store_watch(a->store, NULL, NULL);
             store_close(a->store, on_store_closed, a);
         }
+        return;
+    }
+    if (engine_stop(a)) {
         return;
     }
     close_handles(a);
@@ -158,6 +171,7 @@ void app_stop(struct app *a, int exit_code)
     uv_timer_stop(&a->proofs_timer);
     uv_timer_stop(&a->watchdog_timer);
     uv_timer_stop(&a->grace_timer);
+    uv_timer_stop(&a->beats_timer);
     app_continue_stop(a);
 }
 
@@ -185,7 +199,8 @@ static void start_handles(struct app *a)
 {
     uint64_t watchdog_us = 0;
     uv_timer_t *timers[] = {&a->watchdog_timer, &a->old_zones_timer, &a->proofs_timer,
-                            &a->store_timer,    &a->save_timer,      &a->grace_timer};
+                            &a->store_timer,    &a->save_timer,      &a->grace_timer,
+                            &a->beats_timer};
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
         uv_timer_init(&a->loop, timers[i]);
         timers[i]->data = a;
@@ -249,7 +264,13 @@ static enum err prepare_system(struct app *a, struct err_info *info)
     const char *database = c->storages.engine_rqlite ? NULL : c->storages.sqlite_path;
     a->state_dir = config_state_dir(c);
     system_raise_files();
-    enum err e = system_state_dir(a->state_dir, database, c->user, info);
+    enum err e = ERR_OK;
+    if (c->storages.engine_rqlite) {
+        e = system_state_dir(c->storages.rqlite.data_dir, NULL, c->user, info);
+    }
+    if (e == ERR_OK) {
+        e = system_state_dir(a->state_dir, database, c->user, info);
+    }
     if (e == ERR_OK) {
         e = read_addresses(a, info);
     }
@@ -281,6 +302,7 @@ static enum err start_zone(struct app *a, struct err_info *info)
     a->zone = NULL;
     e = config_zone_new(&a->config, &a->zone, info);
     if (e == ERR_OK) {
+        zone_set_provisional(a->zone, true);
         zone_snapshot_unref(zone_commit(a->zone, 0));
     }
     return e;
@@ -291,8 +313,8 @@ static enum err start_workers(struct app *a, struct err_info *info)
     struct answer_config answer;
     const struct zone_snapshot *first = zone_current(a->zone);
     app_answer_config(a, &answer);
-    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default,
-                                  a->loaded ? first : NULL, &a->server, info);
+    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, first,
+                                  &a->server, info);
     zone_snapshot_unref(first);
     if (e != ERR_OK) {
         return e;
@@ -300,6 +322,8 @@ static enum err start_workers(struct app *a, struct err_info *info)
     tell_listening(a);
     if (a->loaded) {
         become_ready(a);
+    } else {
+        begin_without_rows();
     }
     return ERR_OK;
 }
@@ -328,11 +352,6 @@ static enum err start(struct app *a, struct err_info *info)
                        "there is nothing to do: set dns.active: true and dns.domain (this version "
                        "of dnsd serves DNS only)");
     }
-    if (a->config.storages.engine_rqlite) {
-        return err_set(
-            info, ERR_CONFLICT,
-            "storages.platform.engine: rqlite is not in this version of dnsd; use sqlite");
-    }
     if (a->config.platform.pii_hashed) {
         return err_set(
             info, ERR_CONFLICT,
@@ -344,9 +363,16 @@ static enum err start(struct app *a, struct err_info *info)
         e = start_zone(a, info);
     }
     if (e == ERR_OK) {
+        e = engine_prepare(a, info);
+    }
+    if (e == ERR_OK) {
         e = control_open(a, info);
     }
     if (e == ERR_OK) {
+        e = engine_start(a, info);
+    }
+    if (e == ERR_OK) {
+        beats_start(a);
         uv_timer_start(&a->grace_timer, on_grace_over, GRACE_MS, 0);
     }
     return e;
@@ -365,6 +391,8 @@ static void release(struct app *a)
     if (a->lock_fd >= 0) {
         close(a->lock_fd);
     }
+    beats_free(a);
+    config_rqlite_free(&a->rqlite);
     config_free(&a->config);
     free(a->state_dir);
     free(a->id);

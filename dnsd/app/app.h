@@ -1,8 +1,8 @@
 /* The daemon: what starts when, what follows from what, and the order of stopping.
  *
  *   configuration -> zone (static part) -> state folder, lock -> sockets -> privileges dropped
- *   -> snapshot file -> store -> own core's row -> feed -> workers (or without the store, when it
- *   fails or takes too long)
+ *   -> snapshot file -> rqlited -> store -> own core's row -> feed -> workers (or without the
+ *   store, when it fails or takes too long)
  *
  * Everything here lives on the control loop. Nobody outside dnsd/app includes this.
  */
@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "config_rqlite.h"
 #include "config_zone.h"
 #include "dnsd/net/net.h"
 #include "dnsd/zone/zone.h"
@@ -29,6 +30,17 @@ struct control;
 struct app_old_zone {
     struct zone *zone; /* owned */
     struct app_old_zone *next;
+};
+
+/* A core of which a heartbeat was seen. */
+struct app_peer {
+    char *id; /* owned */
+    uint64_t beat, revision;
+    int64_t changed_ms; /* monotonic: when the heartbeat last changed, or could not be looked at */
+    char digest[ZONE_DIGEST_TEXT];
+    char version[32];
+    bool live;
+    bool listed; /* in the list that is being read */
 };
 
 struct app {
@@ -60,12 +72,25 @@ struct app {
     int64_t fresh_ms; /* wall clock: when the zone was last known to be up to date */
 
     /* the store */
+    struct config_rqlite rqlite; /* zeroed with the SQLite engine */
+    struct rqlited *rqlited;     /* owned; NULL: not ours to run, or stopped */
+    bool rqlited_stopping;
+    bool stale;            /* this node of rqlite is cut off from the others */
     struct store *store;   /* owned; NULL: not open */
     char store_error[512]; /* "": none */
     uv_timer_t store_timer;
     bool opening;
     bool feed_busy, feed_again;
     bool reloading, reload_wanted;
+
+    /* heartbeats (beats.c) */
+    uv_timer_t beats_timer;
+    struct app_peer *peers; /* owned */
+    size_t peers_count;
+    bool beats_reading, beats_writing;
+    int64_t beats_read_ms, beat_sent_ms; /* monotonic */
+    uint64_t beat;
+    char beat_digest[ZONE_DIGEST_TEXT]; /* last told */
 
     /* the snapshot file (savefile.c) */
     uv_timer_t save_timer;
@@ -106,6 +131,18 @@ void feed_confirm(struct app *a);
 /* Takes expired proofs out of the zone, and will do so again when the next one expires. True: a
  * commit is due. */
 bool feed_expire(struct app *a);
+
+/* engine.c: what the store stands on. prepare blocks (boot); stop returns true if it goes on and
+ * app_continue_stop() will be called. */
+enum err engine_prepare(struct app *a, struct err_info *info) MUST_USE;
+enum err engine_start(struct app *a, struct err_info *info) MUST_USE;
+void engine_options(const struct app *a, struct store_options *out);
+bool engine_stop(struct app *a);
+
+/* beats.c. apply puts what is known of who is alive into the zone; true: a commit is due. */
+void beats_start(struct app *a);
+bool beats_apply(struct app *a);
+void beats_free(struct app *a);
 
 /* register.c: this core's own row; feed_registered() when it is there, or cannot be. */
 void register_self(struct app *a);

@@ -249,8 +249,9 @@ void config_problems_free(struct config_problems *p)
 char *config_state_dir(const struct config *c)
 {
     struct str s = {.text = NULL};
-    if (c->storages.engine_rqlite) {
-        return mem_xstrdup(c->storages.rqlite.data_dir);
+    if (c->storages.engine_rqlite) { /* rqlited's own folder: ours is one inside */
+        str_appendf(&s, "%s/dnsd", c->storages.rqlite.data_dir);
+        return s.text;
     }
     const char *path = c->storages.sqlite_path;
     const char *slash = strrchr(path, '/');

@@ -133,7 +133,7 @@ void config_free(struct config *c);
 void config_problems_free(struct config_problems *p);
 
 /* Where this core keeps its own files (snapshot, control socket, lock): the folder of the sqlite
- * file, or rqlite's dataDir. Caller frees. */
+ * file, or `dnsd` inside rqlite's dataDir. Caller frees. */
 char *config_state_dir(const struct config *c);
 
 #endif

@@ -99,6 +99,47 @@ static void check_lets_encrypt(struct cfg *c, const struct config *config)
     }
 }
 
+static bool has_user(const char *url)
+{
+    const char *at = strstr(url, "://");
+    return at != NULL && memchr(at + 3, '@', strcspn(at + 3, "/?#")) != NULL;
+}
+
+/* What a node of ours needs so that the others can find it and let it in. */
+static void check_rqlite(struct cfg *c, const struct config *config)
+{
+    if (!config->storages.engine_rqlite || config->storages.rqlite.external) {
+        return;
+    }
+    if (config->storages.rqlite.raft_port == 0) {
+        cfg_problem_at(c, "storages.engines.rqlite.raftPort",
+                       "cannot be 0: the other nodes have to know it; the default is 4002");
+    }
+    bool joins = config->cluster.discovery_enabled || config->core.non_voter;
+    if (!joins) {
+        return;
+    }
+    if (config->core.ip == NULL && config->core.ipv6 == NULL) {
+        cfg_problem_at(c, "core.ip",
+                       "is missing (and core.ipv6); the other cores' databases reach this one "
+                       "there");
+    }
+    if (!given(c, "dns.domain")) {
+        cfg_problem_at(c, "dns.domain",
+                       "is missing; cluster.discoveryEnabled looks for lsc.<domain>");
+    }
+    if (!given(c, "auth.adminAccessKey") && !has_user(config->storages.rqlite.url)) {
+        cfg_problem_at(c, "auth.adminAccessKey",
+                       "is missing; the cores' databases know each other by a password made from "
+                       "it, so it must be the same on every core");
+    }
+    if (!given(c, "storages.engines.rqlite.tls")) {
+        cfg_note_at(c, "storages.engines.rqlite.tls",
+                    "is not set: whoever reaches the raftPort can read what passes between the "
+                    "cores, and pretend to be one");
+    }
+}
+
 static void check_storages(struct cfg *c)
 {
     static const char *const files[] = {"storages.engines.rqlite.tls.caFile",
@@ -144,5 +185,6 @@ void config_check_rules(struct cfg *c, const struct config *config)
     check_names(c, config);
     check_lets_encrypt(c, config);
     check_storages(c);
+    check_rqlite(c, config);
     check_rest(c, config);
 }

@@ -36,20 +36,39 @@ static void store_failed(struct app *a, const char *doing, enum err e, const str
 {
     const char *text = info != NULL && info->text[0] != '\0' ? info->text : err_text(e);
     if (strcmp(a->store_error, text) != 0) {
-        LOG_ERROR("feed", doing, LOG_S("reason", text),
-                  LOG_S("answering", "from the last good zone"));
+        const char *from = a->loaded ? "from the last good zone" : "what the configuration says";
+        log_write(err_is_transient(e) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "feed", doing,
+                  (const struct log_field[]){LOG_S("reason", text), LOG_S("answering", from),
+                                             LOG_N(NULL, 0)});
         snprintf(a->store_error, sizeof a->store_error, "%s", text);
     }
 }
 
-static void store_works(struct app *a)
+static void store_works(struct app *a, bool stale)
 {
     if (a->store_error[0] != '\0') {
         LOG_INFO("feed", "the store is back");
         a->store_error[0] = '\0';
     }
+    if (stale != a->stale) {
+        a->stale = stale;
+        if (stale) {
+            LOG_WARN("feed", "this core's database is cut off from the others; answering from what "
+                             "it has");
+        } else {
+            LOG_INFO("feed", "this core's database is in touch with the others");
+        }
+    }
     a->from_file = false;
-    a->fresh_ms = clk_wall_ms(&clk_system);
+    if (!stale) {
+        a->fresh_ms = clk_wall_ms(&clk_system);
+    }
+}
+
+/* A file that cannot be read now will not be read later; other nodes may yet come. */
+static bool hopeless(const struct app *a)
+{
+    return !a->loaded && !a->stopping && !a->config.storages.engine_rqlite;
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -196,7 +215,7 @@ static void on_feed(void *ctx, enum err e, const struct err_info *info, const st
         feed_failed(a, "cannot read what has changed", e, info);
         return;
     }
-    store_works(a);
+    store_works(a, f->stale);
     if (f->pruned) {
         LOG_INFO("feed", "the feed does not reach back far enough, loading all",
                  LOG_N("revision", zone_revision(a->zone)));
@@ -289,7 +308,7 @@ static void on_loaded(void *ctx, enum err e, const struct err_info *info,
         zone_free(l->rows.zone);
         free(l);
         feed_failed(a, "cannot load the zone", e, info);
-        if (!a->loaded && !a->stopping) {
+        if (hopeless(a)) {
             LOG_ERROR("app", "there is nothing to answer from", LOG_S("reason", a->store_error));
             app_stop(a, APP_EXIT_FAILED);
         }
@@ -300,7 +319,7 @@ static void on_loaded(void *ctx, enum err e, const struct err_info *info,
              LOG_N("ms", clk_mono_ms(&clk_system) - l->began_ms));
     snprintf(a->store_id, sizeof a->store_id, "%s", state->id);
     a->loaded = true;
-    store_works(a);
+    store_works(a, state->stale);
     app_replace_zone(a, l->rows.zone);
     app_publish(a, state->revision, NULL);
     trim_later(a);
@@ -334,7 +353,7 @@ static void on_state(void *ctx, enum err e, const struct err_info *info,
     struct app *a = ctx;
     if (e != ERR_OK) {
         feed_failed(a, "cannot read the store's state", e, info);
-        if (!a->loaded) {
+        if (hopeless(a)) {
             app_stop(a, APP_EXIT_FAILED);
         }
         return;
@@ -348,7 +367,7 @@ static void on_state(void *ctx, enum err e, const struct err_info *info,
     if (same) {
         /* Those of the snapshot file may be of before the last second. */
         a->feed_again = true;
-        store_works(a);
+        store_works(a, state->stale);
         read_challenges(a);
     } else {
         full_load(a);
@@ -368,7 +387,7 @@ static void on_open(void *ctx, enum err e, const struct err_info *info, struct s
                     info->text, a->state_dir);
         }
         store_failed(a, "cannot open the store", e, &why);
-        if (!a->loaded && !a->stopping) {
+        if (hopeless(a)) {
             app_stop(a, APP_EXIT_FAILED); /* and no snapshot file either */
             return;
         }
@@ -414,11 +433,9 @@ void feed_start(struct app *a)
         feed_wake(a);
         return;
     }
-    /* Where there is a zone there was a store: a new, empty one in its place would empty the zone.
-     */
-    struct store_options o = {.engine = STORE_SQLITE,
-                              .sqlite_path = a->config.storages.sqlite_path,
-                              .must_exist = a->loaded};
+    struct store_options o;
+    engine_options(a, &o);
+    uv_timer_stop(&a->store_timer);
     a->opening = true;
     store_open(&a->loop, &o, on_open, a);
 }

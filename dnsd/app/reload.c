@@ -17,6 +17,7 @@ struct reload {
     const struct zone_snapshot *snapshot; /* shared: our reference */
     char store_id[ZONE_STORE_ID_MAX];
     struct zone *zone; /* owned until it is the app's */
+    bool loaded;       /* there are rows to move */
     uint64_t revision;
     enum err result;
     struct err_info info;
@@ -49,8 +50,10 @@ static void reload_work(struct loop_work *work)
         return;
     }
     r->result = config_zone_new(&r->config, &r->zone, &r->info);
-    if (r->result == ERR_OK) {
+    if (r->result == ERR_OK && r->loaded) {
         r->result = move_rows(r);
+    } else if (r->result == ERR_OK) {
+        zone_set_provisional(r->zone, true);
     }
 }
 
@@ -73,6 +76,20 @@ static void tell_unchanged(const char *key)
     LOG_WARN("app", "a change takes effect at the next start only", LOG_S("key", key));
 }
 
+static bool same_storages(const struct config *a, const struct config *b)
+{
+    return a->storages.engine_rqlite == b->storages.engine_rqlite &&
+           a->storages.rqlite.external == b->storages.rqlite.external &&
+           a->storages.rqlite.raft_port == b->storages.rqlite.raft_port &&
+           same_text(a->storages.sqlite_path, b->storages.sqlite_path) &&
+           same_text(a->storages.rqlite.url, b->storages.rqlite.url) &&
+           same_text(a->storages.rqlite.data_dir, b->storages.rqlite.data_dir) &&
+           same_text(a->storages.rqlite.bin_path, b->storages.rqlite.bin_path) &&
+           same_text(a->storages.rqlite.ca_file, b->storages.rqlite.ca_file) &&
+           same_text(a->storages.rqlite.cert_file, b->storages.rqlite.cert_file) &&
+           same_text(a->storages.rqlite.key_file, b->storages.rqlite.key_file);
+}
+
 static void tell_what_waits(const struct config *old, const struct config *new)
 {
     if (old->dns.port != new->dns.port || !same_list(&old->dns.ip, &new->dns.ip) ||
@@ -82,8 +99,7 @@ static void tell_what_waits(const struct config *old, const struct config *new)
     if (old->dns.workers != new->dns.workers) {
         tell_unchanged("dns.workers");
     }
-    if (old->storages.engine_rqlite != new->storages.engine_rqlite ||
-        !same_text(old->storages.sqlite_path, new->storages.sqlite_path)) {
+    if (!same_storages(old, new)) {
         tell_unchanged("storages");
     }
     if (!same_text(old->user, new->user)) {
@@ -106,16 +122,21 @@ static void tell_problems(const struct reload *r)
     free(text);
 }
 
+static void keep_text(char **text, const char *old)
+{
+    free(*text);
+    *text = old != NULL ? mem_xstrdup(old) : NULL;
+}
+
 static void take_over(struct app *a, struct reload *r)
 {
     struct config old = a->config;
     struct answer_config answer;
     tell_what_waits(&old, &r->config);
-    free(r->config.core.id);
-    r->config.core.id = mem_xstrdup(old.core.id);
-    free(r->config.storages.sqlite_path);
-    r->config.storages.sqlite_path =
-        old.storages.sqlite_path != NULL ? mem_xstrdup(old.storages.sqlite_path) : NULL;
+    keep_text(&r->config.core.id, old.core.id);
+    keep_text(&r->config.storages.sqlite_path, old.storages.sqlite_path);
+    r->config.storages.engine_rqlite = old.storages.engine_rqlite;
+    r->config.storages.rqlite.external = old.storages.rqlite.external;
     a->config = r->config;
     r->config = (struct config){.path = NULL};
     log_setup(a->config.log.level, a->config.log.format);
@@ -168,6 +189,7 @@ void reload_start(struct app *a)
     r->a = a;
     r->snapshot = zone_current(a->zone);
     memcpy(r->store_id, a->store_id, sizeof r->store_id);
+    r->loaded = a->loaded;
     a->reloading = true;
     loop_offload(&a->loop, &r->work);
 }

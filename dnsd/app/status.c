@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "cluster/rqlited_uv.h"
 
 struct totals {
     uint64_t udp, tcp, dropped, truncated, send_failed, tcp_open, tcp_evicted;
@@ -72,8 +73,49 @@ static uint32_t known_cores(const struct zone_snapshot *s)
     return n;
 }
 
+static const char *source(const struct app *a)
+{
+    return !a->loaded ? "configuration" : a->from_file ? "snapshot file" : "store";
+}
+
+static json_t *rqlite(const struct app *a)
+{
+    struct rqlited_view v;
+    if (!a->config.storages.engine_rqlite) {
+        return json_null();
+    }
+    if (a->rqlited == NULL) {
+        return json_pack("{s:b}", "external", (int)a->config.storages.rqlite.external);
+    }
+    rqlited_view(a->rqlited, &v);
+    return json_pack("{s:b, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:I, s:I, s:I}", "external", 0,
+                     "state", rqlited_state_text(v.state), "role", v.role, "leader", v.leader,
+                     "pid", v.pid, "restarts", (int)v.restarts, "lastExit", v.last_exit, "version",
+                     v.version, "voters", (json_int_t)v.voters, "nonVoters",
+                     (json_int_t)v.nonvoters, "unreachable", (json_int_t)v.unreachable);
+}
+
+/* This core as it is now, the others as their heartbeats say. */
+static json_t *peers(const struct app *a, const char *digest)
+{
+    int64_t now = clk_mono_ms(&clk_system);
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->peers_count; i++) {
+        const struct app_peer *p = &a->peers[i];
+        bool self = strcmp(p->id, a->id) == 0;
+        json_array_append_new(list,
+                              json_pack("{s:s, s:b, s:b, s:I, s:s, s:s, s:I}", "id", p->id, "live",
+                                        (int)p->live, "self", (int)self, "revision",
+                                        (json_int_t)(self ? zone_revision(a->zone) : p->revision),
+                                        "digest", self ? digest : p->digest, "version", p->version,
+                                        "ageMs", (json_int_t)(now - p->changed_ms)));
+    }
+    return list;
+}
+
 char *status_json(struct app *a)
 {
+    char digest[ZONE_DIGEST_TEXT];
     struct totals t = {.udp = 0};
     const struct zone_snapshot *s = zone_current(a->zone);
     add_up(a, &t);
@@ -84,13 +126,20 @@ char *status_json(struct app *a)
         (json_int_t)(clk_mono_ms(&clk_system) - a->started_ms), "domain", a->config.dns.domain_text,
         "revision", (json_int_t)s->revision, "serial", (json_int_t)s->serial, "snapshotAgeMs",
         (json_int_t)(a->fresh_ms != 0 ? clk_wall_ms(&clk_system) - a->fresh_ms : -1), "source",
-        a->from_file ? "snapshot file" : "store", "users", (json_int_t)s->users, "names",
-        (json_int_t)s->names, "cores", (json_int_t)known_cores(s), "workers",
+        source(a), "users", (json_int_t)s->users, "names", (json_int_t)s->names, "cores",
+        (json_int_t)known_cores(s), "workers",
         (json_int_t)(a->server != NULL ? net_server_workers(a->server) : 0), "listen", listening(a),
         "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "rcodes", rcodes(&t),
         "dropped", (json_int_t)t.dropped, "truncated", (json_int_t)t.truncated, "sendFailed",
         (json_int_t)t.send_failed, "tcpConnections", (json_int_t)t.tcp_open, "tcpEvicted",
         (json_int_t)t.tcp_evicted);
+    zone_digest(a->zone, digest);
+    json_object_set_new(o, "digest", json_string(digest));
+    json_object_set_new(o, "engine",
+                        json_string(a->config.storages.engine_rqlite ? "rqlite" : "sqlite"));
+    json_object_set_new(o, "stale", json_boolean(a->stale));
+    json_object_set_new(o, "rqlite", rqlite(a));
+    json_object_set_new(o, "peers", peers(a, digest));
     json_object_set_new(o, "storeError",
                         a->store_error[0] != '\0' ? json_string(a->store_error) : json_null());
     json_object_set_new(o, "memoryBytes", json_integer((json_int_t)zone_bytes(a->zone)));
