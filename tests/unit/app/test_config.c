@@ -391,8 +391,8 @@ static void the_state_dir_follows_the_store(void **state)
         {"storages: {engines: {sqlite: {path: a.db}}}", "."},
         {"storages: {engines: {sqlite: {path: ./b/a.db}}}", "./b"},
         {"storages: {engines: {sqlite: {path: /a.db}}}", "/"},
-        {"storages: {platform: {engine: rqlite}}", "/var/lib/dnsd/rqlite"},
-        {"storages: {platform: {engine: rqlite}, engines: {rqlite: {dataDir: d/e}}}", "d/e"},
+        {"storages: {platform: {engine: rqlite}}", "/var/lib/dnsd/rqlite/dnsd"},
+        {"storages: {platform: {engine: rqlite}, engines: {rqlite: {dataDir: d/e}}}", "d/e/dnsd"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

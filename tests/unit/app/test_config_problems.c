@@ -192,6 +192,19 @@ static const struct {
     {"storages:\n engines:\n  rqlite:\n   tls:\n    caFile: x\n    keyFile: y",
      "f:4: storages.engines.rqlite.tls.certFile: is missing; tls needs caFile, certFile and "
      "keyFile\n"},
+    {"storages: {platform: {engine: rqlite}}\ncluster: {discoveryEnabled: true}",
+     "f:1: core.ip: is missing (and core.ipv6); the other cores' databases reach this one there\n"
+     "f:1: dns.domain: is missing; cluster.discoveryEnabled looks for lsc.<domain>\n"
+     "f:1: auth.adminAccessKey: is missing; the cores' databases know each other by a password "
+     "made from it, so it must be the same on every core\n"},
+    {"core: {nonVoter: true, ip: 192.0.2.1}\ndns: {domain: a.example}\n"
+     "storages: {platform: {engine: rqlite}, engines: {rqlite: {raftPort: 0,"
+     " url: 'http://u:p@localhost:4001'}}}",
+     "f:3: storages.engines.rqlite.raftPort: cannot be 0: the other nodes have to know it; the "
+     "default is 4002\n"},
+    {"cluster: {discoveryEnabled: true}\n"
+     "storages: {platform: {engine: rqlite}, engines: {rqlite: {external: true}}}",
+     ""},
     {"storages: {engines: {rqlite: {tls: {}}}}", ""},
     {"platform: {piiMode: plain}",
      "f:1: platform.piiMode: \"plain\" is not one of: cleartext, hashed\n"},
