@@ -1,8 +1,9 @@
 /* The snapshot file: the zone without what the configuration adds, for the next start.
  *
  *   magic  version  revision  store id  domain
+ *   8 octets that tell the key of hashed users from others; zeros: users are not hashed
  *   cores:   count, then id, ip, ipv6, cname (a length octet each), flags
- *   users:   count, then key length, key, core index
+ *   users:   count, then length, key as in the table, core index
  *   records: count of names, then key length, key, count of RRsets, each type, flags, TTL, count,
  *            and the data with its length
  *   proofs:  count of names, then name, count, each expiry and value
@@ -20,15 +21,28 @@
 #include "lib/buf.h"
 #include "lib/digest.h"
 #include "lib/mem.h"
+#include "user.h"
 #include "zone_priv.h"
 
 #define MAGIC   "DNSDZONE"
-#define VERSION 1
+#define VERSION 2
 
 #define CORE_PRESENT    1
 #define CORE_AVAILABLE  2
 #define CORE_LIVE       4
 #define SET_TTL_DEFAULT 1
+
+/* What tells one key from another without telling the key. */
+#define CHECK_LEN 8
+static void key_check(const struct digest_hmac *key, uint8_t out[CHECK_LEN])
+{
+    static const char text[] = "dnsd zone.snapshot"; /* no user: see user.h */
+    uint8_t mac[DIGEST_SHA256_LEN] = {0};
+    if (key != NULL) {
+        digest_hmac(key, text, sizeof text, mac);
+    }
+    memcpy(out, mac, CHECK_LEN);
+}
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
@@ -172,6 +186,7 @@ enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, u
                    size_t *len)
 {
     struct saver v = {.apex = &snapshot->apex};
+    uint8_t check[CHECK_LEN];
     v.cap = 4096 + snapshot->users * 24 + snapshot->names * 128;
     v.bytes = malloc(v.cap);
     v.failed = v.bytes == NULL;
@@ -181,6 +196,8 @@ enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, u
     save_text(&v, store_id);
     save_u8(&v, snapshot->apex.len);
     save(&v, snapshot->apex.bytes, snapshot->apex.len);
+    key_check(snapshot->user_key, check);
+    save(&v, check, sizeof check);
     save_u32(&v, snapshot->cores_count);
     for (uint32_t i = 0; i < snapshot->cores_count; i++) {
         save_core(&v, snapshot->infos[i]);
@@ -247,13 +264,19 @@ static enum err load_core(struct zone *z, struct buf_reader *r)
     return zone_core_index(z, id) >= 0 ? ERR_OK : ERR_MALFORMED;
 }
 
+static bool is_user_key(const struct zone *z, const uint8_t *key, size_t len)
+{
+    return z->users_hashed ? len == USER_SLOT_LEN && key[0] == USER_SLOT_MARK
+                           : len >= 2 && key[0] == len - 1 && user_name_is_plain(key + 1, len - 1);
+}
+
 static enum err load_user(struct zone *z, struct buf_reader *r)
 {
     uint8_t len = buf_u8(r);
     const uint8_t *key = buf_take(r, len);
     uint16_t core = buf_u16(r);
     /* The core's index is its place in the file: cores were read in that order. */
-    if (r->bad || len < 2 || key[0] != len - 1 || core >= z->cores_count) {
+    if (r->bad || !is_user_key(z, key, len) || core >= z->cores_count) {
         return ERR_MALFORMED;
     }
     zone_user_set(z, key, len, core);
@@ -318,6 +341,26 @@ static enum err load_all(struct zone *z, struct buf_reader *r, uint64_t count, l
     return e;
 }
 
+static enum err check_users(const struct zone *z, struct buf_reader *r, struct err_info *info)
+{
+    static const uint8_t none[CHECK_LEN];
+    uint8_t ours[CHECK_LEN];
+    const uint8_t *check = buf_take(r, CHECK_LEN);
+    key_check(z->users_hashed ? &z->user_key : NULL, ours);
+    if (r->bad) {
+        return err_set(info, ERR_MALFORMED, "damaged");
+    }
+    if (memcmp(check, ours, CHECK_LEN) == 0) {
+        return ERR_OK;
+    }
+    if (z->users_hashed && memcmp(check, none, CHECK_LEN) != 0) {
+        return err_set(info, ERR_MALFORMED,
+                       "its users were hashed with another key (platform.piiHmacKey)");
+    }
+    return err_set(info, ERR_MALFORMED, "its users are%s hashed (platform.piiMode)",
+                   z->users_hashed ? " not" : "");
+}
+
 static enum err check_frame(const struct zone *z, struct buf_reader *r, const uint8_t *bytes,
                             size_t len, char *store_id, uint64_t *revision, struct err_info *info)
 {
@@ -347,7 +390,7 @@ static enum err check_frame(const struct zone *z, struct buf_reader *r, const ui
         return err_set(info, ERR_MALFORMED, "of another domain");
     }
     memcpy(store_id, id, strlen(id) + 1);
-    return ERR_OK;
+    return check_users(z, r, info);
 }
 
 enum err zone_restore(struct zone *z, const uint8_t *bytes, size_t len,

@@ -30,7 +30,10 @@ struct builder {
     size_t records_count, entries_count, proofs_count;
     struct zone *z;
     const struct wire_name *apex;
-    char *text; /* owned; words point into it */
+    uint8_t key_bytes[USER_KEY_LEN];
+    struct digest_hmac prepared;
+    const struct digest_hmac *key; /* NULL: users are not hashed */
+    char *text;                    /* owned; words point into it */
 };
 
 static void bad(const char *word, const char *why)
@@ -53,6 +56,33 @@ struct wire_name zone_build_name(const struct wire_name *apex, const char *name)
     must(wire_name_from_text(name, apex, &out, &info), name, &info);
     wire_name_fold(out.bytes, out.bytes, out.len);
     return out;
+}
+
+void zone_build_key(const char *text, uint8_t out[USER_KEY_LEN])
+{
+    memset(out, 0, USER_KEY_LEN);
+    memcpy(out, text, strnlen(text, USER_KEY_LEN));
+}
+
+void zone_build_user(const struct digest_hmac *key, const char *name, char out[USER_TOKEN_TEXT])
+{
+    uint8_t folded[USER_TOKEN_TEXT];
+    uint8_t token[USER_TOKEN_LEN];
+    size_t len = strnlen(name, sizeof folded);
+    wire_name_fold(folded, (const uint8_t *)name, len);
+    if (key != NULL && user_token(key, folded, len, token)) {
+        user_token_to_text(token, out);
+    } else {
+        snprintf(out, USER_TOKEN_TEXT, "%s", name);
+    }
+}
+
+static void hash_users(struct builder *b, const char *key)
+{
+    zone_build_key(key, b->key_bytes);
+    digest_hmac_init(&b->prepared, b->key_bytes, sizeof b->key_bytes);
+    b->o.user_key = b->key_bytes;
+    b->key = &b->prepared;
 }
 
 static struct pending *pending_of(struct pending **list, size_t *count, struct wire_name owner)
@@ -122,6 +152,8 @@ static bool option(struct builder *b, char *const *w, int n)
         b->o.soa.admin = zone_build_name(&b->o.apex, w[1]);
     } else if (strcmp(key, "contact") == 0) {
         b->o.contact = w[1];
+    } else if (strcmp(key, "hashed") == 0) {
+        hash_users(b, w[1]);
     } else if (strcmp(key, "wildcard") == 0) {
         b->o.wildcard_cores = true;
     } else if (strcmp(key, "service") == 0) {
@@ -146,14 +178,16 @@ static void content(struct builder *b, char *const *w, int n)
 {
     struct err_info info = {.text = ""};
     const char *key = w[0];
+    char user[USER_TOKEN_TEXT];
+    zone_build_user(b->key, w[1], user);
     if (strcmp(key, "core") == 0) {
         add_core(b->z, w, n);
     } else if (strcmp(key, "-core") == 0) {
         zone_core_delete(b->z, w[1]);
     } else if (strcmp(key, "user") == 0 && n == 3) {
-        must(zone_user_put(b->z, w[1], w[2], &info), w[1], &info);
+        must(zone_user_put(b->z, user, w[2], &info), w[1], &info);
     } else if (strcmp(key, "-user") == 0) {
-        zone_user_delete(b->z, w[1]);
+        zone_user_delete(b->z, user);
     } else if (strcmp(key, "record") == 0 && n >= 5) {
         struct wire_name owner = zone_build_name(b->apex, w[1]);
         add_value(&pending_of(b->records, &b->records_count, owner)->records, b->apex, w + 2);
@@ -231,6 +265,7 @@ void zone_build_add(struct zone *z, const char *text)
     struct builder *b = mem_xalloc(sizeof *b);
     const struct zone_snapshot *s = zone_current(z);
     struct wire_name apex = s->apex;
+    b->key = s->user_key;
     zone_snapshot_unref(s);
     b->z = z;
     b->apex = &apex;

@@ -600,6 +600,8 @@ static void compare(const struct zone_snapshot *s, const struct model *m)
 
 struct run {
     struct zone *zone;
+    struct digest_hmac user_key;
+    const struct digest_hmac *hashed; /* NULL: users are not */
     struct model m;
     struct held {
         const struct zone_snapshot *snapshot;
@@ -657,11 +659,16 @@ static void op_user(struct run *r)
     unsigned bits = next(r);
     bool one_label = strchr(names[i], '.') == NULL && names[i][0] != '*' && i != APEX;
     bool possible = one_label && r->m.proofs[i] == 0 && names[i][0] != '_';
+    char row[USER_TOKEN_TEXT];
+    zone_build_user(r->hashed, names[i], row);
+    if (r->hashed != NULL && zone_user_put(r->zone, names[i], "core-a", NULL) == ERR_OK) {
+        fail("a user in clear is accepted", names[i]);
+    }
     if (bits >= 192) {
-        zone_user_delete(r->zone, names[i]); /* also of a name that cannot be a user */
+        zone_user_delete(r->zone, row); /* also of a name that cannot be a user */
         r->m.user[i] = -1;
     } else if (possible) {
-        if (zone_user_put(r->zone, names[i], names[bits % CORES], NULL) != ERR_OK) {
+        if (zone_user_put(r->zone, row, names[bits % CORES], NULL) != ERR_OK) {
             fail("a user is refused", names[i]);
         }
         r->m.user[i] = (int)(bits % CORES);
@@ -798,6 +805,14 @@ static void step(struct run *r)
     }
 }
 
+static struct zone *new_zone(const struct run *r, const char *options)
+{
+    char first[100];
+    snprintf(first, sizeof first, "%s%s", r->m.wildcard_cores ? "wildcard cores\n" : "",
+             r->hashed != NULL ? "hashed of-the-model\n" : "");
+    return zone_build(first, options);
+}
+
 void zone_model_run(const uint8_t *bytes, size_t len)
 {
     static const char options[] = "apex mc.example.com\n"
@@ -810,11 +825,18 @@ void zone_model_run(const uint8_t *bytes, size_t len)
     struct run *r = mem_xalloc(sizeof *r);
     r->at = bytes;
     r->end = bytes + len;
-    r->m.wildcard_cores = next(r) % 2 == 1;
+    unsigned first = next(r);
+    r->m.wildcard_cores = first % 2 == 1;
+    if (first / 2 % 2 == 1) {
+        uint8_t key[USER_KEY_LEN];
+        zone_build_key("of-the-model", key);
+        digest_hmac_init(&r->user_key, key, sizeof key);
+        r->hashed = &r->user_key;
+    }
     for (size_t i = 0; i < NAMES; i++) {
         r->m.user[i] = -1;
     }
-    r->zone = zone_build(r->m.wildcard_cores ? "wildcard cores" : "", options);
+    r->zone = new_zone(r, options);
     while (r->at < r->end) {
         step(r);
     }

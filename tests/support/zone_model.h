@@ -2,7 +2,8 @@
  * searched from end to end for every question, as RFC 1034 §4.3.2 and RFC 4592 §3.3 say it and as
  * zone.h orders the layers.
  *
- * zone_model_run() reads BYTES as operations (the first one chooses the zone's options), does each
+ * zone_model_run() reads BYTES as operations (the first octet chooses the zone's options: whether
+ * there is a wildcard, and whether users are hashed, which makes no difference), does each
  * to both, and after each commit asks both about every name there is, the names above, and some
  * below. Old snapshots are held on the way and asked again at the end. Aborts with a line on any
  * difference.

@@ -40,6 +40,8 @@
     "proof _acme-challenge value-two 5000\n"                                                       \
     "proof _acme-challenge.alice other 4000\n"
 
+#define HASHED "hashed a-key\n"
+
 static const char *const names[] = {"@",
                                     "SOA",
                                     "core-a",
@@ -81,12 +83,17 @@ static struct file save(struct zone *z, uint64_t revision)
     return f;
 }
 
-static struct file small_file(void)
+static struct file small_file_of(const char *options)
 {
-    struct zone *z = zone_build(OPTIONS, CONTENT);
+    struct zone *z = zone_build(options, CONTENT);
     struct file f = save(z, 77);
     zone_free(z);
     return f;
+}
+
+static struct file small_file(void)
+{
+    return small_file_of(OPTIONS);
 }
 
 static enum err restore(struct zone *z, const void *bytes, size_t len, uint64_t *revision,
@@ -121,14 +128,13 @@ static void expect_equal(struct zone *a, struct zone *b)
     zone_snapshot_unref(y);
 }
 
-static void what_goes_in_comes_out(void **state)
+static void round_trip(const char *options)
 {
-    struct zone *a = zone_build(OPTIONS, CONTENT);
-    struct zone *b = zone_build(OPTIONS, NULL);
+    struct zone *a = zone_build(options, CONTENT);
+    struct zone *b = zone_build(options, NULL);
     struct file f = save(a, 77);
     uint64_t revision = 0;
     struct err_info info = {.text = ""};
-    (void)state;
     assert_int_equal(restore(b, f.bytes, f.len, &revision, &info), ERR_OK);
     assert_int_equal(revision, 77);
     struct file again = save(b, revision);
@@ -148,6 +154,13 @@ static void what_goes_in_comes_out(void **state)
     zone_free(b);
     free(f.bytes);
     free(again.bytes);
+}
+
+static void what_goes_in_comes_out(void **state)
+{
+    (void)state;
+    round_trip(OPTIONS);
+    round_trip(HASHED OPTIONS);
 }
 
 /* Records are written whichever layer is on top: a configuration that has changed finds them. */
@@ -243,17 +256,52 @@ static void of_another_kind(void **state)
     free(f.bytes);
 }
 
+/* Users that are called otherwise are no users of this zone's. */
+static void of_other_names_of_users(void **state)
+{
+    struct file clear = small_file();
+    struct file hashed = small_file_of(HASHED OPTIONS);
+    (void)state;
+    expect_refused(clear.bytes, clear.len, HASHED OPTIONS, "its users are not hashed");
+    expect_refused(hashed.bytes, hashed.len, OPTIONS, "its users are hashed");
+    expect_refused(hashed.bytes, hashed.len, "hashed another-key\n" OPTIONS, "another key");
+    expect_refused(hashed.bytes, hashed.len, "hashed a-key2\n" OPTIONS, "piiHmacKey");
+    free(clear.bytes);
+    free(hashed.bytes);
+}
+
+static bool holds(const struct file *f, const char *text)
+{
+    return memmem(f->bytes, f->len, text, strlen(text)) != NULL;
+}
+
+static void no_name_in_a_file_of_hashed_users(void **state)
+{
+    static const char content[] = "core core-a ip=192.0.2.1\nuser gertrude core-a\n"
+                                  "user a-user-with-a-name-that-is-not-short core-a\n";
+    (void)state;
+    for (int hashed = 0; hashed < 2; hashed++) {
+        struct zone *z = zone_build(hashed != 0 ? HASHED OPTIONS : OPTIONS, content);
+        struct file f = save(z, 1);
+        assert_true(holds(&f, "core-a"));
+        assert_int_equal(holds(&f, "gertrude"), hashed == 0);
+        assert_int_equal(holds(&f, "not-short"), hashed == 0);
+        assert_false(holds(&f, "a-key"));
+        zone_free(z);
+        free(f.bytes);
+    }
+}
+
 /* A file whose checksum is right and whose content is not is refused or makes some sense, but never
  * reads outside or leaves something behind. */
-static void nonsense_with_a_right_checksum(void **state)
+static void nonsense(const char *options)
 {
     static const uint8_t changes[] = {0x01, 0x80, 0xff};
-    struct file f = small_file();
+    struct file f = small_file_of(options);
     unsigned refused = 0;
-    (void)state;
     for (size_t at = 12; at < f.len - DIGEST_SHA256_LEN; at++) {
         for (size_t i = 0; i < sizeof changes; i++) {
-            struct zone *z = zone_build(OPTIONS, NULL);
+            struct zone *z = zone_build(options, NULL);
             uint64_t revision = 0;
             char store_id[ZONE_STORE_ID_MAX];
             f.bytes[at] ^= changes[i];
@@ -269,6 +317,13 @@ static void nonsense_with_a_right_checksum(void **state)
     }
     assert_true(refused > f.len / 2);
     free(f.bytes);
+}
+
+static void nonsense_with_a_right_checksum(void **state)
+{
+    (void)state;
+    nonsense(OPTIONS);
+    nonsense(HASHED OPTIONS);
 }
 
 static void many_users(void **state)
@@ -363,6 +418,8 @@ int main(void)
         cmocka_unit_test(every_flipped_bit),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(of_another_kind),
+        cmocka_unit_test(of_other_names_of_users),
+        cmocka_unit_test(no_name_in_a_file_of_hashed_users),
         cmocka_unit_test(nonsense_with_a_right_checksum),
         cmocka_unit_test(many_users),
         cmocka_unit_test(core_ids_of_any_length),
