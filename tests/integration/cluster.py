@@ -1,0 +1,512 @@
+"""A cluster on one machine: network namespaces, a real dnsd and a real rqlited in each.
+
+            client side 10.78.N.0/24                       cluster network 10.77.0.0/24
+    stream, tests ── veth ──┐                        ┌── veth ── bridge ── veth ──┐
+                            └── core-a (10.77.0.1) ──┘                            └── core-b ...
+
+The tests themselves run in a namespace of their own (harness.rerun_in_namespace(FILE, "-n", "-m")),
+which holds the bridge and the clients' ends. Each core has a network namespace and a mount namespace,
+whose /etc/resolv.conf names one server: the core's own dnsd on port 53. So that nothing is resolved
+that dnsd does not answer. cut() takes a core's port off the bridge: packets then vanish, as on the
+real net, and nobody is told; clients still reach the core.
+
+Cluster makes all of it. Core starts and ends one dnsd (which starts and ends its rqlited), runs dnsctl
+in the core's place, and speaks to its rqlited as another program would. Stream is the clients: its
+samples are judged by what must hold for the cores named, between two moments.
+"""
+import base64
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import harness
+from harness import DOMAIN, until
+
+NET = "10.77.0."        # .N: core number N
+CLIENTS = "10.78.%d."   # .1: the clients' end, .2: the core's
+RAFT_PORT = 4002
+HTTP_PORT = 4001
+START_S = 30            # three nodes find each other, on a machine that has much else to do
+SECOND_S = 1.0          # what is promised: a change is answered everywhere, a start answers
+CLONE_NEWNET = 0x40000000
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def rqliteds():
+    """Paths of the rqlites to test with, oldest first."""
+    found = [path for path in os.environ.get("DNSD_RQLITEDS", "").split(":") if path]
+    assert found, "DNSD_RQLITEDS is not set or empty: run tools/setup test, then cmake again"
+    return found
+
+
+def oldest_and_newest():
+    found = rqliteds()
+    return [found[0], found[-1]] if len(found) > 1 else found
+
+
+def newest():
+    return rqliteds()[-1]
+
+
+def version_of(path):
+    """For the names of tests: build/rqlite/<version>/rqlited."""
+    return os.path.basename(os.path.dirname(path))
+
+
+def ip(*commands):
+    """Runs `ip` on all of them at once."""
+    done = subprocess.run([harness.package_program("ip"), "-batch", "-"], text=True,
+                          input="\n".join(commands) + "\n", capture_output=True, check=False)
+    assert done.returncode == 0, f"{commands}: {done.stdout}{done.stderr}"
+
+
+def openssl(*arguments):
+    done = subprocess.run([harness.package_program("openssl"), *arguments], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, f"openssl {arguments}: {done.stderr}"
+
+
+def certificates(folder, addresses):
+    """A CA and a pair for each address: FOLDER/{ca,<address>}.{crt,key}."""
+    new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+           "-days", "2"]
+    ca = os.path.join(folder, "ca")
+    openssl(*new, "-subj", "/CN=test CA", "-keyout", ca + ".key", "-out", ca + ".crt")
+    for address in addresses:
+        pair = os.path.join(folder, address)
+        openssl(*new, "-subj", "/CN=" + address, "-CA", ca + ".crt", "-CAkey", ca + ".key",
+                "-addext", "subjectAltName=IP:" + address, "-addext", "basicConstraints=CA:FALSE",
+                "-keyout", pair + ".key", "-out", pair + ".crt")
+
+
+class Core:
+    """One core: its namespaces for as long as the Cluster, its dnsd as often as started."""
+
+    def __init__(self, cluster, number, config=None, resolver="127.0.0.1", disk=None):
+        self.cluster, self.number = cluster, number
+        self.id = "core-" + "abcdefgh"[number - 1]
+        self.ip = NET + str(number)
+        self.address = CLIENTS % number + "2"  # where clients find it
+        self.folder = os.path.join(cluster.folder, self.id)
+        self.path = os.path.join(self.folder, "dnsd.yml")
+        self.data = os.path.join(self.folder, "data")
+        self.state = os.path.join(self.data, "dnsd")
+        os.makedirs(self.data)
+        self.disk = disk
+        if disk:
+            # Before the core's mount namespace is made, so that it is the same file system there.
+            mounted = harness.LIBC.mount(b"tmpfs", self.data.encode(), b"tmpfs", 0,
+                                         b"mode=700,size=" + disk.encode())
+            assert mounted == 0, "no tmpfs on " + self.data
+        self.process = None
+        self.started = None  # when it was last started
+        self._namespaces(resolver)
+        pair = os.path.join(cluster.folder, "tls", self.ip)
+        self.config = harness.merged({
+            "core": {"id": self.id, "ip": self.ip},
+            "dns": {"active": True, "domain": DOMAIN, "ip": "0.0.0.0", "port": 53, "workers": 1,
+                    "staticEntries": {"lsc": {"a": cluster.founders}}},
+            "auth": {"adminAccessKey": "an-admin-key-of-the-tests"},
+            "cluster": {"discoveryEnabled": True},
+            "storages": {"platform": {"engine": "rqlite"}, "engines": {"rqlite": {
+                "dataDir": self.data, "raftPort": RAFT_PORT, "binPath": cluster.rqlited,
+                "tls": {"caFile": os.path.join(cluster.folder, "tls", "ca.crt"),
+                        "certFile": pair + ".crt", "keyFile": pair + ".key"}}}},
+        }, config or {})
+        self.write_config()
+
+    def write_config(self):
+        with open(self.path, "w", encoding="utf-8") as out:
+            out.write(harness.yaml(self.config))
+
+    # -- namespaces --
+
+    def _namespaces(self, resolver):
+        """A process that holds them, and the two wires."""
+        resolv = os.path.join(self.folder, "resolv.conf")
+        with open(resolv, "w", encoding="ascii") as out:
+            out.write(f"nameserver {resolver}\noptions timeout:1 attempts:2\n")
+        there = os.path.realpath("/etc/resolv.conf")
+        assert os.path.exists(there), f"{there}: no file to lay the core's own over"
+        self.holder = harness.Process(
+            [harness.package_program("unshare"), "-n", "-m", "sh", "-c",
+             'mount --bind "$1" "$2" && echo holding >&2 && exec sleep 3600', "holder", resolv, there])
+        self.holder.wait_log("^holding$")
+        self.net = os.open(f"/proc/{self.holder.pid}/ns/net", os.O_RDONLY)
+        port, client, there = f"c{self.number}", f"q{self.number}", f"netns {self.holder.pid}"
+        ip(f"link add name {port} type veth peer name eth0 address {mac(self.number)} {there}",
+           f"link add name {client} type veth peer name eth1 {there}",
+           f"link set {port} up master sw", f"link set {client} up",
+           f"addr add {CLIENTS % self.number}1/24 dev {client}")
+        self.run("ip", "-batch", "-", input="\n".join(
+            ["link set lo up", "link set eth0 up", "link set eth1 up",
+             f"addr add {self.ip}/24 dev eth0", f"addr add {self.address}/24 dev eth1"]
+            # Known for good: a core that is cut off is silence, not "no route to host".
+            + [f"neigh add {NET}{n} lladdr {mac(n)} dev eth0 nud permanent"
+               for n in range(1, 9) if n != self.number]) + "\n")
+
+    def end_namespaces(self):
+        ip(f"link del c{self.number}", f"link del q{self.number}")  # now, not when the kernel has time
+        os.close(self.net)
+        self.holder.kill()
+        if self.disk:
+            harness.LIBC.umount2(self.data.encode(), 2)
+
+    def cut(self):
+        ip(f"link set c{self.number} nomaster")
+
+    def heal(self):
+        ip(f"link set c{self.number} master sw")
+
+    def inside(self, *argv):
+        return [harness.package_program("nsenter"), "-t", str(self.holder.pid), "-n", "-m",
+                "-W", self.folder, "--", *argv]
+
+    def run(self, *argv, input=None):
+        done = subprocess.run(self.inside(*argv), input=input, capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    # -- processes --
+
+    def spawn(self):
+        self.started = time.monotonic()
+        self.process = harness.Process(self.inside(harness.program("dnsd"), "-c", self.path),
+                                       cwd=self.folder)
+        return self
+
+    def stop(self):
+        self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+    def alive(self):
+        return self.process is not None and self.process.alive()
+
+    def rqlited_pid(self):
+        """0: none."""
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii") as f:
+                    name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+            except (OSError, IndexError, UnicodeDecodeError):
+                continue
+            if name == "rqlited" and int(rest.split()[1]) == self.process.pid:
+                return int(entry)
+        return 0
+
+    def signal(self, number, dnsd=True, rqlited=True):
+        child = self.rqlited_pid() if rqlited else 0
+        assert child or not rqlited, "no rqlited runs:\n" + self.process.log()[-3000:]
+        for pid in ([self.process.pid] if dnsd else []) + ([child] if rqlited else []):
+            os.kill(pid, number)
+
+    # -- what an operator does --
+
+    def dnsctl(self, *arguments, expect=0, input=None, deadline_s=60):
+        """Runs dnsctl where the core is; EXPECT None: any exit code."""
+        full = dict(os.environ)
+        full.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=66")
+        full.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=66")
+        done = subprocess.run(
+            self.inside(harness.program("dnsctl"), "-c", self.path, *arguments), input=input,
+            capture_output=True, text=True, timeout=deadline_s, env=full, check=False)
+        said = f"{self.id}: dnsctl {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        assert not harness.REPORT.search(done.stderr), said
+        assert expect is None or done.returncode == expect, said + "\n" + self.tail()
+        return harness.Tool(done.returncode, done.stdout, done.stderr)
+
+    def status(self):
+        return self.dnsctl("status", "--json").json()
+
+    def tail(self):
+        return f"--- {self.id}'s log ends:\n" + "\n".join(self.process.lines[-40:])
+
+    # -- what another program does --
+
+    def connect(self, port):
+        """A TCP connection to the core's loopback, made from inside."""
+        here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            assert harness.LIBC.setns(self.net, CLONE_NEWNET) == 0
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=10)
+            finally:
+                assert harness.LIBC.setns(here, CLONE_NEWNET) == 0
+        finally:
+            os.close(here)
+
+    def http(self, method, path, body=None):
+        """(status, text) of this node's rqlited; OSError if there is none."""
+        with open(os.path.join(self.state, "rqlite-auth.json"), encoding="utf-8") as f:
+            user = json.load(f)[0]
+        token = base64.b64encode(f"{user['username']}:{user['password']}".encode()).decode()
+        connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=10)
+        connection.sock = self.connect(HTTP_PORT)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body),
+                               {"Authorization": "Basic " + token,
+                                "Content-Type": "application/json"})
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode("utf-8", "replace")
+        except http.client.HTTPException as e:
+            raise OSError(str(e)) from e
+        finally:
+            connection.close()
+
+    def execute(self, *statements):
+        """Each statement [sql, value...], in one transaction; the results. OSError: not done, or
+        not known."""
+        status, text = self.http("POST", "/db/execute?transaction", list(statements))
+        if status != 200:
+            raise OSError(f"{status} {text}")
+        reply = json.loads(text)
+        errors = [r["error"] for r in [reply] + reply.get("results", []) if "error" in r]
+        if errors:
+            raise OSError("; ".join(errors))
+        return reply["results"]
+
+    def query(self, sql, *values, level="none"):
+        status, text = self.http("POST", f"/db/query?level={level}", [[sql, *values]])
+        if status != 200 or "error" in text:
+            raise OSError(f"{status} {text}")
+        return json.loads(text)["results"][0].get("values", [])
+
+    def nodes(self):
+        """{id: node} as this core's rqlited sees the cluster; {} if it does not answer."""
+        try:
+            status, text = self.http("GET", "/nodes?nonvoters&timeout=2s")
+        except OSError:
+            return {}
+        return json.loads(text) if status == 200 else {}
+
+    def leads(self):
+        return self.nodes().get(self.id, {}).get("leader", False)
+
+    # -- questions, as clients ask them --
+
+    def ask(self, name, qtype="A", deadline_s=harness.ANSWER_S):
+        """A Reply, or None."""
+        got = harness.ask_udp((self.address, 53), harness.query(name, qtype), deadline_s=deadline_s)
+        return None if got is None else harness.Reply(got)
+
+    def values(self, name, qtype="A", deadline_s=0.3):
+        """The data of the answer, sorted; the rcode alone in a list if there is none; None: silence."""
+        reply = self.ask(name, qtype, deadline_s)
+        if reply is None:
+            return None
+        return sorted(line.split(" ", 3)[3] for line in reply.answer) or [reply.rcode]
+
+
+def mac(number):
+    return f"02:00:0a:4d:00:{number:02x}"
+
+
+class Cluster:
+    """COUNT founders, or as many as asked for later; nothing is started yet."""
+
+    def __init__(self, rqlited, count=3, **more):
+        self.folder = harness.temp_folder()
+        self.rqlited = rqlited
+        self.cores = []
+        self.founders = [NET + str(n) for n in range(1, count + 1)]
+        harness.loopback_up()
+        os.makedirs(os.path.join(self.folder, "tls"))
+        certificates(os.path.join(self.folder, "tls"), [NET + str(n) for n in range(1, count + 3)])
+        ip("link add name sw type bridge", "link set sw up")
+        for _ in range(count):
+            self.add(**more)
+
+    def add(self, **more):
+        core = Core(self, len(self.cores) + 1, **more)
+        self.cores.append(core)
+        return core
+
+    def __iter__(self):
+        return iter(self.cores)
+
+    def __getitem__(self, index):
+        return self.cores[index]
+
+    def form(self):
+        """All of them, and the zone that the stream asks for."""
+        for core in self.cores:
+            core.spawn()
+        self.ready()
+        self.populate()
+        return self
+
+    def ready(self, cores=None, deadline_s=START_S):
+        """Until there is a leader that all of CORES know, and each sees all others."""
+        cores = cores or self.cores
+        until("a leader, known to " + ", ".join(c.id for c in cores),
+              lambda: self._agree(cores), deadline_s, every_s=0.1)
+
+    def _agree(self, cores):
+        wanted = {core.id for core in cores}
+        for core in cores:
+            assert core.alive(), core.id + " has ended:\n" + core.tail()
+            nodes = core.nodes()
+            if not wanted <= set(nodes) or not any(n.get("leader") for n in nodes.values()) \
+                    or not all(nodes[other].get("reachable") for other in wanted):
+                return False
+        return True
+
+    def leader(self, cores=None, deadline_s=START_S):
+        """The leading core."""
+        return until("a leader", lambda: next(
+            (c for c in cores or self.cores if c.alive() and c.leads()), None), deadline_s, 0.1)
+
+    def others(self, *those):
+        return [core for core in self.cores if core not in those]
+
+    def populate(self):
+        """What NAMES asks for."""
+        first = self.cores[0]
+        first.dnsctl("users", "set", "alice", "core-a")
+        first.dnsctl("users", "set", "bob", "core-b")
+        first.dnsctl("records", "set", "web", "A", "192.0.2.80")
+        self.settled()
+
+    def expected(self, cores=None):
+        """{name: judge(addresses)} for the zone of populate(), with CORES as its members."""
+        members = {core.ip for core in cores or self.cores}
+
+        def just(*addresses):
+            return lambda got: got[0] == "NOERROR" and set(got[1:]) == set(addresses)
+
+        return {
+            f"alice.{DOMAIN}": just(NET + "1"),
+            f"core-b.{DOMAIN}": just(NET + "2"),
+            f"web.{DOMAIN}": just("192.0.2.80"),
+            f"lsc.{DOMAIN}": just(*members),
+            f"bob.{DOMAIN}": just(NET + "2"),
+            f"reg.{DOMAIN}": lambda got: got[0] == "NOERROR" and got[1:] and set(got[1:]) <= members,
+            f"core-a.{DOMAIN}": just(NET + "1"),
+            f"nobody.{DOMAIN}": lambda got: got == ["NXDOMAIN"],
+        }
+
+    def settled(self, cores=None, deadline_s=START_S):
+        """Until each of CORES answers all of expected()."""
+        wanted = self.expected()
+        for core in cores or self.cores:
+            for name, judge in wanted.items():
+                def right(core=core, name=name, judge=judge):
+                    reply = core.ask(name + ".", deadline_s=0.3)
+                    return reply and judge([reply.rcode] + [line.split()[3] for line in reply.answer])
+                until(f"{core.id} answers {name} right; now: {core.values(name + '.')}", right,
+                      deadline_s)
+
+    def everywhere(self, name, values, qtype="A", cores=None, deadline_s=START_S):
+        """Until each of CORES answers NAME with VALUES."""
+        for core in cores or self.cores:
+            until(f"{core.id} answers {values} for {name}", lambda core=core:
+                  core.values(name, qtype) == sorted(values), deadline_s)
+
+    def agree(self, cores=None, deadline_s=START_S):
+        """Until CORES have the same revision, digest and SOA serial."""
+        def same():
+            states = [core.status() for core in cores or self.cores]
+            serials = {core.values("@", "SOA")[0].split()[2] for core in cores or self.cores}
+            return len(serials) == 1 and len(
+                {(s["revision"], s["digest"]) for s in states}) == 1 and states[0]["digest"]
+        until("all cores at one revision, with one digest", same, deadline_s, every_s=0.1)
+
+    def end(self):
+        """Stops all that runs; a core that does not end cleanly fails the test."""
+        failures = []
+        for core in self.cores:
+            try:
+                if core.process and core.process.alive():
+                    core.signal(signal.SIGCONT, rqlited=bool(core.rqlited_pid()))
+                    core.stop()
+                elif core.process:
+                    core.process.check_reports()
+            except AssertionError as failure:
+                failures.append(str(failure))
+        for core in self.cores:
+            core.end_namespaces()
+        ip("link del sw")
+        assert not failures, "\n".join(failures)
+
+
+class Sample:
+    def __init__(self, core, name, sent, ms, got):
+        self.core, self.name, self.sent, self.ms, self.got = core, name, sent, ms, got
+
+    @property
+    def lost(self):
+        return self.ms < 0
+
+    def __repr__(self):
+        return f"{self.core} {self.name} at {self.sent:.3f}: {' '.join(self.got)} ({self.ms} ms)"
+
+
+class Stream:
+    """Clients that ask all cores all names of Cluster.expected(), RATE questions a second to each core
+    (stream.py). Lost: not answered within a second of the one try. Wrong: answered otherwise than
+    expected() says: an error, NXDOMAIN or no address for what exists, an address for what does not,
+    another address."""
+
+    def __init__(self, cluster, rate=50):
+        self.wanted = cluster.expected()
+        self.cluster = cluster
+        self.samples = []
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "stream.py")], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self._say({"cores": {core.id: core.address for core in cluster}, "names": list(self.wanted),
+                   "rate": rate})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+    def _say(self, what):
+        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.flush()
+
+    def read(self):
+        """Fetches what was asked until now, and waits for the answers."""
+        self._say("report")
+        self.samples += [Sample(*one) for one in json.loads(self.process.stdout.readline())]
+
+    def during(self, cores, since=0.0, before=float("inf")):
+        names = {core.id for core in cores}
+        return [s for s in self.samples if s.core in names and since <= s.sent < before]
+
+    def faultless(self, what, cores, since=0.0, before=float("inf")):
+        """Every question to CORES sent in that time was answered, and right; one line about it."""
+        self.read()
+        asked = self.during(cores, since, before)
+        lost = [s for s in asked if s.lost]
+        wrong = [s for s in asked if not s.lost and not self.wanted[s.name](s.got)]
+        slow = sorted(s.ms for s in asked if not s.lost)
+        print(f"{what}: asked {len(asked)} of {', '.join(c.id for c in cores)}: lost {len(lost)}, "
+              f"wrong {len(wrong)}; slowest answer {slow[-1] if slow else '-'} ms")
+        assert asked, what + ": nothing was asked"
+        assert not lost and not wrong, f"{what}: lost {lost[:10]}\nwrong {wrong[:10]}\n" + "\n".join(
+            core.tail() for core in cores)
+
+    def first_answer(self, core):
+        """Seconds from CORE's start to the first question answered (right or not) after it."""
+        until(f"{core.id} answers after its start", lambda: core.values("nobody"), 10)
+        self.read()
+        first = min(s.sent + s.ms / 1000 for s in self.during([core], core.started) if not s.lost)
+        return first, first - core.started
+
+
+def now():
+    return time.monotonic()
