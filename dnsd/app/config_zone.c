@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_users.h"
 #include "lib/mem.h"
 
 /* A name of the configuration's SOA: absolute, or a mail address written as one. */
@@ -60,6 +61,10 @@ enum err config_zone_new(const struct config *c, struct zone **out, struct err_i
         entries[i].owner = c->dns.static_entries.items[i].owner;
         entries[i].records = &c->dns.static_entries.items[i].records;
     }
+    uint8_t user_key[USER_KEY_LEN];
+    if (config_user_key(c, user_key)) {
+        o.user_key = user_key;
+    }
     o.nameservers = servers;
     o.nameservers_count = c->dns.nameservers.count;
     o.static_entries = entries;
@@ -68,6 +73,7 @@ enum err config_zone_new(const struct config *c, struct zone **out, struct err_i
     if (e == ERR_OK) {
         e = zone_new(&o, out, info);
     }
+    explicit_bzero(user_key, sizeof user_key);
     free(servers);
     free(entries);
     return e;
