@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "config_users.h"
 #include "lib/mem.h"
 
 struct reload {
@@ -47,6 +48,12 @@ static void reload_work(struct loop_work *work)
     if (!r->config.dns.active || !wire_name_equal(&r->config.dns.domain, &r->snapshot->apex)) {
         r->result = err_set(&r->info, ERR_CONFLICT,
                             "dns.active and dns.domain cannot change while running: restart");
+        return;
+    }
+    if (!config_users_equal(&r->config, &r->a->config)) {
+        r->result = err_set(&r->info, ERR_CONFLICT,
+                            "platform.piiMode and platform.piiHmacKey cannot change while running: "
+                            "restart");
         return;
     }
     r->result = config_zone_new(&r->config, &r->zone, &r->info);

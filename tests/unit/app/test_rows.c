@@ -20,11 +20,12 @@ struct row {
     const char *text;  /* as zone_build_text() */
 };
 
+#define OPTIONS "apex mc.example.com\nservice reg\nstatic www A - 203.0.113.1\n"
+
 /* One after the other into one zone. */
-static void apply_all(const struct row *rows, size_t count)
+static void apply_all(const char *options, const struct row *rows, size_t count)
 {
-    struct zone *z =
-        zone_build("apex mc.example.com\nservice reg\nstatic www A - 203.0.113.1\n", NULL);
+    struct zone *z = zone_build(options, NULL);
     struct config *c = calloc(1, sizeof *c);
     c->dns.domain = zone_build_name(NULL, "mc.example.com");
     c->dns.default_ttl_s = 300;
@@ -46,7 +47,7 @@ static void apply_all(const struct row *rows, size_t count)
     free(c);
 }
 
-#define APPLY_ALL(rows) apply_all(rows, sizeof(rows) / sizeof(rows)[0])
+#define APPLY_ALL(rows) apply_all(OPTIONS, rows, sizeof(rows) / sizeof(rows)[0])
 
 static void cores(void **state)
 {
@@ -86,9 +87,46 @@ static void users(void **state)
         {"user-core/alice", NULL, "alice", "miss\n"},
         {"user-core/alice", NULL, "alice", "miss\n"},
         {"user-core/a.b", NULL, "bob", "hit\nA 300 192.0.2.1\n"},
+        /* hashed: no label */
+        {"user-core/000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "core-a",
+         "bob", "hit\nA 300 192.0.2.1\n"},
     };
     (void)state;
     APPLY_ALL(rows);
+}
+
+/* piiMode hashed. Tokens: Python, hmac.new(b"a-key".ljust(32, b"\\0"), b"username\\0alice", "sha256") */
+#define ALICE "9fdb88ac21f8d44edb757fd1e97dd6fcf7b41ea1c9d49c74044f3cf3d3beda2e"
+#define BOB   "152034c0206db6ff43234137b2dedebfab5a3ae7265ce390863fe164abe746dc"
+#define WWW   "69b2d41574ef9df06cb771732f5adbc91d2bb441f1d528e7f8c122d15a7805d1"
+
+static void hashed_users(void **state)
+{
+    static const struct row rows[] = {
+        {"core-info/core-a", "{\"id\":\"core-a\",\"ip\":\"192.0.2.1\"}", "core-a",
+         "hit\nA 300 192.0.2.1\n"},
+        {"user-core/" ALICE, "core-a", "alice", "hit\nA 300 192.0.2.1\n"},
+        {"user-core/" ALICE, "core-z", "ALICE", "hit\n"},
+        {"user-core/" BOB, "core-a", "bob", "hit\nA 300 192.0.2.1\n"},
+        {"user-core/" WWW, "core-a", "www", "hit\nA 300 203.0.113.1\n"},
+        {"core-info/" BOB, NULL, "bob", "hit\nA 300 192.0.2.1\n"},
+        /* names in clear, and what is nearly a token, are bad rows */
+        {"user-core/carol", "core-a", "carol", "miss\n"},
+        {"user-core/alice", NULL, "alice", "hit\n"},
+        {"user-core/" BOB "0", NULL, "bob", "hit\nA 300 192.0.2.1\n"},
+        {"user-core/", "core-a", "alice", "hit\n"},
+        {"user-core/" BOB, "no core id", "bob", "miss\n"},
+        {"user-core/" BOB, "core-a", "bob", "hit\nA 300 192.0.2.1\n"},
+        {"user-core/" ALICE, NULL, "alice", "miss\n"},
+        {"user-core/" ALICE, NULL, "alice", "miss\n"},
+        {"dns-record/bob", "{\"txt\":[\"t\"]}", "bob", "hit\nTXT 300 \"t\"\n"},
+        {"dns-record/bob", NULL, "bob", "hit\nA 300 192.0.2.1\n"},
+        {"dns-record/x.bob", "{\"txt\":[\"t\"]}", "bob", "hit\nA 300 192.0.2.1\n"},
+        {"user-core/" BOB, NULL, "bob", "hit\n"},
+        {"user-core/" BOB, "core-a", "x.bob", "hit\nTXT 300 \"t\"\n"},
+    };
+    (void)state;
+    apply_all("hashed a-key\n" OPTIONS, rows, sizeof rows / sizeof rows[0]);
 }
 
 static void records(void **state)
@@ -136,10 +174,8 @@ static void rows_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cores),
-        cmocka_unit_test(users),
-        cmocka_unit_test(records),
-        cmocka_unit_test(rows_of_others),
+        cmocka_unit_test(cores),   cmocka_unit_test(users),          cmocka_unit_test(hashed_users),
+        cmocka_unit_test(records), cmocka_unit_test(rows_of_others),
     };
     return cmocka_run_group_tests_name("app/rows", tests, NULL, NULL);
 }
