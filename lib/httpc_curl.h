@@ -4,6 +4,11 @@
  * kept and used again. HTTP/1.1 only, http and https; redirects are not followed, a 301 is an
  * answer like any other. No proxy, no cookies, no environment is consulted.
  *
+ * A request is sent once. Only what may be repeated (GET, HEAD, OPTIONS, PUT, DELETE: RFC 9110
+ * §9.2.2) is sent again, when a kept connection is cut before the first octet of the reply; of
+ * anything else ERR_UNAVAIL and ERR_TIMEOUT leave open whether it was carried out. A kept
+ * connection that the peer has closed before is no failure for any of them.
+ *
  * Threads: everything on the loop given to httpc_open(), callbacks too, always later, never inside
  * the call that started it; exactly once for each httpc_start().
  *
@@ -12,10 +17,13 @@
  * requests, and may close the client.
  *
  * Errors: ERR_UNAVAIL (nobody there: refused, no route, name not found, connection cut),
- * ERR_TIMEOUT (no complete reply by the deadline, whoever is slow), ERR_LIMIT (more than body_max;
- * the connection is dropped, what came is thrown away), ERR_DENIED (TLS: the peer is not who it
- * should be, or wants a certificate), ERR_MALFORMED (not a URL; not HTTP), ERR_CANCELED, ERR_NOMEM.
- * INFO names the URL without user and password. A status like 503 is no error here.
+ * ERR_TIMEOUT (no complete reply by the deadline, whoever is slow), ERR_LIMIT (more than body_max,
+ * or than HTTPC_HEADER_ROOM; the connection is dropped, what came is thrown away), ERR_DENIED (TLS:
+ * the peer is not who it should be, or wants a certificate), ERR_MALFORMED (not a URL, method or
+ * header; not HTTP), ERR_CANCELED, ERR_NOMEM, ERR_BUG (a request without a limit). INFO names the
+ * URL without user and password. A status like 503 is no error here.
+ *
+ * The process must ignore SIGPIPE: writing to a TLS connection that the peer has closed raises it.
  */
 #ifndef LIB_HTTPC_CURL_H
 #define LIB_HTTPC_CURL_H
@@ -34,12 +42,17 @@ struct httpc;
 
 struct httpc_options {
     const char *user_agent;   /* NULL: dnsd */
-    const char *ca_file;      /* https: trust these and no others; NULL: the system's */
+    const char *ca_file;      /* https: trust these and no others; NULL: the system's. Read once */
     unsigned connections_max; /* at a time; further requests wait their turn. 0: 4 */
 };
+/* Reads ca_file, so it blocks: boot only. ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT, ERR_IO: ca_file;
+ * ERR_MALFORMED: there is no certificate in it. An open client without requests does not keep its
+ * loop alive. */
 enum err httpc_open(uv_loop_t *loop, const struct httpc_options *options, struct httpc **out,
                     struct err_info *info) MUST_USE;
-/* Cancels what is under way (callbacks come first, with ERR_CANCELED), then DONE (may be NULL). */
+/* Cancels what is under way (callbacks come first, with ERR_CANCELED), then DONE (may be NULL);
+ * neither inside this call. What a callback starts meanwhile is canceled too. A second call does
+ * nothing. */
 void httpc_close(struct httpc *c, void (*done)(void *ctx), void *ctx);
 
 struct httpc_header {
@@ -60,7 +73,7 @@ struct httpc_request {
 };
 
 struct httpc_reply {
-    unsigned status; /* 100 to 599 */
+    unsigned status;  /* 100 to 599 */
     const char *body; /* LEN bytes and a NUL */
     size_t len;
     void *priv;
