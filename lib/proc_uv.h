@@ -6,7 +6,7 @@
  * (the pipe to us), a clean signal mask and the environment.
  *
  * Threads: the loop's. The process must be started from the thread that will live as long as the
- * program (the kernel's promise is about the parent's thread).
+ * program (the kernel's promise is about the parent's thread), and SIGCHLD must not be blocked.
  */
 #ifndef LIB_PROC_UV_H
 #define LIB_PROC_UV_H
@@ -32,10 +32,12 @@ struct proc_options {
     void (*on_exit)(void *ctx, int64_t status, int signal);
     void *ctx; /* borrowed */
 };
-/* ERR_NOTFOUND: no such program; ERR_DENIED; ERR_IO. */
+/* ERR_NOTFOUND: no such program; ERR_DENIED: not one we may run; ERR_IO; ERR_NOMEM; ERR_BUG: main()
+ * has not called proc_child_main(). What only the kernel finds wrong with the program (no such
+ * interpreter) is a line, and status 127 or 126. */
 enum err proc_start(uv_loop_t *loop, const struct proc_options *options, struct proc **out,
                     struct err_info *info) MUST_USE;
-int proc_pid(const struct proc *p);
+int proc_pid(const struct proc *p); /* 0: it has ended */
 /* SIGTERM now, SIGKILL after WAIT_MS; on_exit() comes as always. Idempotent. */
 void proc_stop(struct proc *p, unsigned wait_ms);
 

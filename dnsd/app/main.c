@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "lib/proc_uv.h"
 
 static void usage(FILE *out)
 {
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool check_only = false;
+    proc_child_main(argc, argv);
     for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         switch (c) {
         case 'c':
