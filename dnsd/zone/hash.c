@@ -1,5 +1,6 @@
 #include "hash.h"
 
+#include <endian.h>
 #include <string.h>
 
 static inline uint64_t rotl(uint64_t x, unsigned n)
@@ -31,6 +32,7 @@ uint64_t hash_name(const struct hash_key *key, const uint8_t *bytes, size_t len)
     uint64_t last = (uint64_t)len << 56;
     for (; len >= 8; len -= 8, bytes += 8) {
         memcpy(&word, bytes, 8);
+        word = le64toh(word);
         v3 ^= word;
         ROUND();
         v0 ^= word;

@@ -281,6 +281,16 @@ void layer_put(struct zone *z, const uint8_t *key, size_t len, enum zone_source 
     replace(z, key, len, source, new, true);
 }
 
+const struct zone_node *layer_find(const struct zone *z, const uint8_t *key, size_t len,
+                                   enum zone_source source)
+{
+    const struct zone_node *n = find_node(z, key, len);
+    while (n != NULL && n->source != source) {
+        n = n->below;
+    }
+    return n;
+}
+
 void layer_reserve(struct zone *z, const uint8_t *key, size_t len)
 {
     replace(z, key, len, ZONE_RESERVED, zone_node_make(ZONE_RESERVED, key, len, NULL, 0, NULL),

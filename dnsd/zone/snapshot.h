@@ -44,6 +44,7 @@ struct zone_snapshot {
     uint8_t max_labels; /* of the deepest name, relative: deeper questions need no look */
     bool has_cuts;
     bool apex_wildcard;
+    bool provisional; /* made of the configuration alone: what is not in it is not known */
     /* for saving it, and for whoever asks for the state */
     const struct zone_core_info *const *infos; /* as cores[]; never NULL */
     const struct zone_node *apex_stored;       /* NULL: nothing stored for the apex */

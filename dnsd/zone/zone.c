@@ -1,6 +1,8 @@
 #include "zone.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -126,6 +128,23 @@ static enum err copy_records(const struct zone *z, const struct wire_name *owner
     return e;
 }
 
+static bool is_label(const uint8_t *key, size_t len, const char *label)
+{
+    return len == strlen(label) + 1 && memcmp(key + 1, label, len - 1) == 0;
+}
+
+/* The static entry lsc: as what is made of the cores, in whose place it stands. */
+static void put_founders(struct zone *z, const struct zone_entry *entry)
+{
+    struct zone_rrset *sets[RECORD_TYPES_MAX];
+    const struct record_set *r = entry->records;
+    for (size_t i = 0; i < r->count; i++) {
+        sets[i] = zone_rrset_make(&r->sets[i], ZONE_LSC_TTL_S, &z->apex, false);
+    }
+    layer_put(z, entry->owner.bytes, (size_t)(entry->owner.len - z->apex.len), ZONE_STATIC, sets,
+              r->count);
+}
+
 static enum err add_static(struct zone *z, const struct zone_options *o, struct err_info *info)
 {
     for (size_t i = 0; i < o->static_entries_count; i++) {
@@ -138,7 +157,11 @@ static enum err add_static(struct zone *z, const struct zone_options *o, struct 
         if (e != ERR_OK) {
             return e;
         }
-        layer_put_records(z, entry->owner.bytes, len, ZONE_STATIC, entry->records, true);
+        if (is_label(entry->owner.bytes, len, "lsc")) {
+            put_founders(z, entry);
+        } else {
+            layer_put_records(z, entry->owner.bytes, len, ZONE_STATIC, entry->records, true);
+        }
     }
     return ERR_OK;
 }
@@ -348,7 +371,8 @@ static enum err check_core(const struct zone_core *c, struct err_info *info)
         return err_set(info, ERR_MALFORMED, "core %s: ipv6 %s is not an IPv6 address", c->id,
                        c->ipv6);
     }
-    if (c->cname != NULL && wire_name_from_text(c->cname, NULL, &name, NULL) != ERR_OK) {
+    if (c->cname != NULL && (strlen(c->cname) > UINT8_MAX ||
+                             wire_name_from_text(c->cname, NULL, &name, NULL) != ERR_OK)) {
         return err_set(info, ERR_MALFORMED, "core %s: cname %s is not a name", c->id, c->cname);
     }
     return ERR_OK;
@@ -356,6 +380,12 @@ static enum err check_core(const struct zone_core *c, struct err_info *info)
 
 static void put_core(struct zone *z, uint32_t i, struct zone_core_info *info)
 {
+    if (z->infos[i]->present) {
+        rowsum_take(&z->rows, rowsum_core(z->infos[i]));
+    }
+    if (info->present) {
+        rowsum_add(&z->rows, rowsum_core(info));
+    }
     zone_drop(z, z->infos[i]);
     z->infos[i] = info;
     generate_core(z, i);
@@ -385,12 +415,47 @@ void zone_core_delete(struct zone *z, const char *id)
     }
 }
 
+bool zone_core_live(struct zone *z, const char *id, bool live)
+{
+    uint32_t slot = core_home(z, id);
+    uint32_t i = z->core_slot[slot] - 1u;
+    if (z->core_slot[slot] == 0 || !z->infos[i]->present || z->infos[i]->live == live) {
+        return false;
+    }
+    const struct zone_core_info *known = z->infos[i];
+    z->infos[i] = info_make(&(struct zone_core){.id = known->id,
+                                                .ip = known->ip,
+                                                .ipv6 = known->ipv6,
+                                                .cname = known->cname,
+                                                .available = known->available,
+                                                .live = live},
+                            true);
+    zone_drop(z, (void *)known);
+    z->cores_dirty =
+        true; /* its own name and users' stay as they are, and lsc comes out the same */
+    return true;
+}
+
 /* ---- users ------------------------------------------------------------------------------- */
+
+static void sum_user(struct zone *z, const uint8_t *key, size_t len, uint16_t before, uint16_t now)
+{
+    if (before == now) {
+        return;
+    }
+    if (before != TABLE_NO_CORE) {
+        rowsum_take(&z->rows, rowsum_user(key, len, z->infos[before]->id));
+    }
+    if (now != TABLE_NO_CORE) {
+        rowsum_add(&z->rows, rowsum_user(key, len, z->infos[now]->id));
+    }
+}
 
 void zone_user_set(struct zone *z, const uint8_t *key, size_t len, uint16_t core)
 {
     struct table_slot *s = table_edit(&z->w, key, len);
     z->users += s->core == TABLE_NO_CORE;
+    sum_user(z, key, len, s->core, core);
     if (s->kind == TABLE_NODE) {
         s->core = core;
     } else {
@@ -454,6 +519,7 @@ void zone_user_delete(struct zone *z, const char *name)
         return;
     }
     z->users--;
+    sum_user(z, key, len, there->core, TABLE_NO_CORE);
     if (there->kind == TABLE_NODE) {
         table_edit(&z->w, key, len)->core = TABLE_NO_CORE;
     } else {
@@ -474,6 +540,7 @@ static enum err put_apex_records(struct zone *z, const struct record_set *record
         return e;
     }
     if (z->apex_stored != NULL) {
+        rowsum_take(&z->rows, rowsum_records(z->apex_stored));
         zone_drop_node(z, z->apex_stored, true);
         z->apex_stored = NULL;
     }
@@ -482,6 +549,7 @@ static enum err put_apex_records(struct zone *z, const struct record_set *record
     if (copy.count > 0) {
         layer_render(z, NULL, 0, &copy, true, &sets, &count);
         z->apex_stored = zone_node_make(ZONE_STORED, NULL, 0, sets, count, NULL);
+        rowsum_add(&z->rows, rowsum_records(z->apex_stored));
         free(sets);
     }
     z->apex_dirty = true;
@@ -499,13 +567,27 @@ enum err zone_records_put(struct zone *z, const struct wire_name *owner,
         return put_apex_records(z, records, info);
     }
     enum err e = record_check(records, owner, &z->apex, info);
-    if (e == ERR_OK) {
-        layer_put_records(z, owner->bytes, len, ZONE_STORED, records, true);
+    if (e != ERR_OK) {
+        return e;
     }
-    return e;
+    const struct zone_node *stored = layer_find(z, owner->bytes, len, ZONE_STORED);
+    if (stored != NULL) {
+        rowsum_take(&z->rows, rowsum_records(stored));
+    }
+    layer_put_records(z, owner->bytes, len, ZONE_STORED, records, true);
+    stored = layer_find(z, owner->bytes, len, ZONE_STORED);
+    if (stored != NULL) {
+        rowsum_add(&z->rows, rowsum_records(stored));
+    }
+    return ERR_OK;
 }
 
 /* ---- publishing -------------------------------------------------------------------------- */
+
+void zone_set_provisional(struct zone *z, bool provisional)
+{
+    z->provisional = provisional;
+}
 
 /* What no reader can see any more: versions from the oldest on that nobody holds. */
 static void collect(struct zone *z)
@@ -544,6 +626,7 @@ static void fill(struct zone *z, struct zone_snapshot *s, uint64_t revision)
     s->max_labels = deepest(z);
     s->has_cuts = z->cuts > 0;
     s->apex_wildcard = z->apex_wildcard;
+    s->provisional = z->provisional;
     s->revision = revision;
     s->users = z->users;
     s->names = z->names;
@@ -584,6 +667,11 @@ const struct zone_snapshot *zone_current(const struct zone *z)
 uint64_t zone_revision(const struct zone *z)
 {
     return z->revision;
+}
+
+void zone_digest(const struct zone *z, char out[ZONE_DIGEST_TEXT])
+{
+    snprintf(out, ZONE_DIGEST_TEXT, "%016" PRIx64 "%016" PRIx64, z->rows.lane[0], z->rows.lane[1]);
 }
 
 bool zone_is_idle(const struct zone *z)

@@ -4,6 +4,7 @@
 
 #include "lib/buf.h"
 #include "lib/digest.h"
+#include "rowsum.h"
 #include "zone.h"
 
 #define CORE_SLOTS (2 * ZONE_CORES_MAX)
@@ -61,6 +62,7 @@ struct zone {
     struct record_set apex_records;    /* owned: the same, as records */
     bool apex_dirty;
     bool apex_wildcard;
+    bool provisional;
 
     struct generated_name *generated; /* owned */
     size_t generated_count;
@@ -68,6 +70,7 @@ struct zone {
     struct overlay overlay;
     struct zone_sealed *sealed; /* owned */
     uint64_t users, names;
+    struct rowsum rows; /* of all of them */
     uint32_t cuts;
     uint64_t depth[WIRE_LABELS_MAX + 1]; /* nodes by number of labels */
 };
@@ -82,6 +85,9 @@ void layer_put(struct zone *z, const uint8_t *key, size_t len, enum zone_source 
 /* The same from records. */
 void layer_put_records(struct zone *z, const uint8_t *key, size_t len, enum zone_source source,
                        const struct record_set *records, bool rotate);
+/* NULL: the name has none. */
+const struct zone_node *layer_find(const struct zone *z, const uint8_t *key, size_t len,
+                                   enum zone_source source);
 /* Makes a name exist for ever, without records, so that no wildcard answers for it. */
 void layer_reserve(struct zone *z, const uint8_t *key, size_t len);
 /* Lays the name's proofs over it anew. */

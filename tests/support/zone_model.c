@@ -220,6 +220,9 @@ static void static_content(const char *name, struct content *c)
     if (strcmp(name, "www") == 0) {
         add(c, TYPE_A, TTL, "203.0.113.7");
         add(c, TYPE_TXT, 60, "static0");
+    } else if (strcmp(name, "lsc") == 0) {
+        add(c, TYPE_A, ZONE_LSC_TTL_S, "203.0.113.8");
+        add(c, TYPE_AAAA, ZONE_LSC_TTL_S, "2001:db8:2::8");
     } else if (strcmp(name, "st.a") == 0) {
         add(c, TYPE_TXT, TTL, "below0");
     } else if (strcmp(name, "*.wst") == 0) {
@@ -339,7 +342,7 @@ static bool content_of(const struct model *m, const char *name, struct content *
         }
     }
     return there || c->count > 0 || strcmp(name, "_acme-challenge") == 0 ||
-           strcmp(name, "lsc") == 0 || strcmp(name, "reg") == 0;
+           strcmp(name, "reg") == 0;
 }
 
 /* ---- what is said of a name ---------------------------------------------------------------------
@@ -608,6 +611,8 @@ struct run {
         struct model m;
     } held[HELD_MAX];
     size_t held_count;
+    struct model last; /* at the commit before; revision 0: none */
+    char last_digest[ZONE_DIGEST_TEXT];
     const uint8_t *at, *end;
 };
 
@@ -622,12 +627,37 @@ static struct wire_name owner_of(const char *name)
     return zone_build_name(&apex, name[0] != '\0' ? name : "@");
 }
 
+static void put_core(struct zone *z, const struct model *m, unsigned i)
+{
+    const struct core *c = &m->cores[i];
+    char ip[32], ipv6[32], cname[32];
+    snprintf(ip, sizeof ip, "192.0.2.%u", i + 1);
+    snprintf(ipv6, sizeof ipv6, "2001:db8::%u", i + 1);
+    snprintf(cname, sizeof cname, "host%u.example.org", i);
+    struct zone_core core = {.id = names[i],
+                             .ip = c->ip ? ip : NULL,
+                             .ipv6 = c->ipv6 ? ipv6 : NULL,
+                             .cname = c->cname ? cname : NULL,
+                             .available = c->available,
+                             .live = c->live};
+    if (zone_core_put(z, &core, NULL) != ERR_OK) {
+        fail("a core is refused", names[i]);
+    }
+}
+
 static void op_core(struct run *r)
 {
     unsigned i = next(r) % CORES;
     unsigned bits = next(r);
-    char ip[32], ipv6[32], cname[32];
     struct core *c = &r->m.cores[i];
+    if ((bits & 0xc0) == 0x80) {
+        bool live = (bits & 2) != 0;
+        if (zone_core_live(r->zone, names[i], live) != (c->present && c->live != live)) {
+            fail("another life", names[i]);
+        }
+        c->live = c->present && live;
+        return;
+    }
     if ((bits & 0xc0) == 0xc0) {
         *c = (struct core){.present = false};
         zone_core_delete(r->zone, names[i]);
@@ -639,18 +669,7 @@ static void op_core(struct run *r)
                        .ip = (bits & 4) != 0,
                        .ipv6 = (bits & 8) != 0,
                        .cname = (bits & 16) != 0};
-    snprintf(ip, sizeof ip, "192.0.2.%u", i + 1);
-    snprintf(ipv6, sizeof ipv6, "2001:db8::%u", i + 1);
-    snprintf(cname, sizeof cname, "host%u.example.org", i);
-    struct zone_core core = {.id = names[i],
-                             .ip = c->ip ? ip : NULL,
-                             .ipv6 = c->ipv6 ? ipv6 : NULL,
-                             .cname = c->cname ? cname : NULL,
-                             .available = c->available,
-                             .live = c->live};
-    if (zone_core_put(r->zone, &core, NULL) != ERR_OK) {
-        fail("a core is refused", names[i]);
-    }
+    put_core(r->zone, &r->m, i);
 }
 
 static void op_user(struct run *r)
@@ -769,6 +788,107 @@ static void op_expire(struct run *r)
     }
 }
 
+static struct zone *new_zone(const struct run *r, const char *options)
+{
+    char first[100];
+    snprintf(first, sizeof first, "%s%s", r->m.wildcard_cores ? "wildcard cores\n" : "",
+             r->hashed != NULL ? "hashed of-the-model\n" : "");
+    return zone_build(first, options);
+}
+
+/* ---- the digest
+ * ------------------------------------------------------------------------------------ */
+
+/* Puts what the model has at name I into a zone. */
+static void put_rows(const struct run *r, struct zone *z, size_t i)
+{
+    const struct model *m = &r->m;
+    char user[USER_TOKEN_TEXT];
+    struct content c = {.count = 0};
+    struct record_set set = {.sets = NULL};
+    struct wire_name owner = owner_of(names[i]);
+    stored_content(m->stored[i], m->variant[i], &c);
+    fill_set(&set, &c);
+    zone_build_user(r->hashed, names[i], user);
+    if (zone_records_put(z, &owner, &set, NULL) != ERR_OK ||
+        (m->user[i] >= 0 && zone_user_put(z, user, names[m->user[i]], NULL) != ERR_OK)) {
+        fail("a row is refused", names[i]);
+    }
+    record_set_free(&set);
+    if (i < CORES && m->cores[i].present) {
+        put_core(z, m, (unsigned)i);
+    }
+}
+
+static bool same_core(const struct core *a, const struct core *b)
+{
+    return a->present == b->present &&
+           (!a->present || (a->available == b->available && a->ip == b->ip && a->ipv6 == b->ipv6 &&
+                            a->cname == b->cname));
+}
+
+static bool same_stored(const struct model *a, const struct model *b, size_t i)
+{
+    struct content x = {.count = 0}, y = {.count = 0};
+    stored_content(a->stored[i], a->variant[i], &x);
+    stored_content(b->stored[i], b->variant[i], &y);
+    bool same = x.count == y.count;
+    for (size_t k = 0; same && k < x.count; k++) {
+        same = compare_rr(&x.rrs[k], &y.rrs[k]) == 0 && x.rrs[k].ttl == y.rrs[k].ttl;
+    }
+    return same;
+}
+
+static bool same_rows(const struct model *a, const struct model *b)
+{
+    bool same = true;
+    for (size_t i = 0; same && i < NAMES; i++) {
+        same = a->user[i] == b->user[i] && same_stored(a, b, i) &&
+               (i >= CORES || same_core(&a->cores[i], &b->cores[i]));
+    }
+    return same;
+}
+
+static void expect_digest(const struct zone *z, const char *expected, const char *what)
+{
+    char digest[ZONE_DIGEST_TEXT];
+    zone_digest(z, digest);
+    if (strcmp(digest, expected) != 0) {
+        fail(what, "digest");
+    }
+}
+
+/* The zone's digest is that of a new zone with the same rows, put in from either end, that of one
+ * restored from the snapshot file, and not that of other rows. */
+static void compare_digest(struct run *r, const struct zone_snapshot *s)
+{
+    char digest[ZONE_DIGEST_TEXT], store_id[ZONE_STORE_ID_MAX];
+    struct zone *fresh = new_zone(r, "apex mc.example.com\n");
+    struct zone *restored = new_zone(r, "apex mc.example.com\n");
+    uint64_t revision;
+    uint8_t *bytes;
+    size_t len;
+    zone_digest(r->zone, digest);
+    for (size_t i = 0; i < NAMES; i++) {
+        put_rows(r, fresh, r->m.revision % 2 == 0 ? i : NAMES - 1 - i);
+    }
+    expect_digest(fresh, digest, "another one than of the same rows");
+    if (zone_save(s, "id", &bytes, &len) != ERR_OK ||
+        zone_restore(restored, bytes, len, store_id, &revision, NULL) != ERR_OK) {
+        fail("cannot be saved or restored", "zone");
+    }
+    expect_digest(restored, digest, "another one from the snapshot file");
+    if (r->last.revision > 0 &&
+        (strcmp(r->last_digest, digest) == 0) != same_rows(&r->last, &r->m)) {
+        fail("the same of other rows, or another of the same", "digest");
+    }
+    r->last = r->m;
+    memcpy(r->last_digest, digest, sizeof digest);
+    free(bytes);
+    zone_free(fresh);
+    zone_free(restored);
+}
+
 static void op_commit(struct run *r)
 {
     const struct zone_snapshot *s = zone_commit(r->zone, ++r->m.revision);
@@ -776,6 +896,7 @@ static void op_commit(struct run *r)
         fail("another serial", "zone");
     }
     compare(s, &r->m);
+    compare_digest(r, s);
     if (r->held_count < HELD_MAX) {
         r->held[r->held_count++] = (struct held){.snapshot = s, .m = r->m};
         return;
@@ -805,14 +926,6 @@ static void step(struct run *r)
     }
 }
 
-static struct zone *new_zone(const struct run *r, const char *options)
-{
-    char first[100];
-    snprintf(first, sizeof first, "%s%s", r->m.wildcard_cores ? "wildcard cores\n" : "",
-             r->hashed != NULL ? "hashed of-the-model\n" : "");
-    return zone_build(first, options);
-}
-
 void zone_model_run(const uint8_t *bytes, size_t len)
 {
     static const char options[] = "apex mc.example.com\n"
@@ -820,6 +933,8 @@ void zone_model_run(const uint8_t *bytes, size_t len)
                                   "static www A - 203.0.113.7\n"
                                   "static www TXT 60 static0\n"
                                   "static st.a TXT - below0\n"
+                                  "static lsc A 60 203.0.113.8\n"
+                                  "static lsc AAAA - 2001:db8:2::8\n"
                                   "static *.wst CNAME - www0.example.net.\n"
                                   "root MX 120 10 mail.example.org.\n";
     struct run *r = mem_xalloc(sizeof *r);
