@@ -21,8 +21,7 @@ static void begin(struct job *j, const uint8_t *in)
  * the client: an answer too large for 64 KB is a mistake of ours. */
 static void truncate(struct job *j, uint16_t *flags)
 {
-    j->len = WIRE_HEADER_LEN + j->q.question_len;
-    memset(j->counts + 1, 0, sizeof j->counts - sizeof j->counts[0]);
+    write_nothing(j);
     if (j->transport == ANSWER_TCP) {
         j->rcode = RCODE_SERVFAIL;
         j->aa = false;

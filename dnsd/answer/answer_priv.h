@@ -40,6 +40,8 @@ bool write_record(struct job *j, enum section section, uint16_t type, uint16_t c
                   uint32_t ttl_s, const void *rdata, size_t len);
 /* The SOA that tells how long "no" is true (RFC 2308 §3). */
 void write_negative(struct job *j);
+/* Takes back all that was written. */
+void write_nothing(struct job *j);
 size_t write_opt_len(const struct job *j);
 void write_opt(struct job *j);
 

@@ -4,6 +4,13 @@
  * answer, a CNAME is part of the answer and the walk goes on with its target if that is ours. The
  * walk takes at most CHAIN_MAX steps and never looks at a node twice, so a loop ends with what has
  * been collected. RCODE is that of the walk's last name (RFC 6604 §3).
+ *
+ * A provisional snapshot has the configuration's names and no rows. What is in it is answered, but
+ * "no" is an answer too, and only sure where no row can speak: at names that a static entry settles
+ * as a whole, and at lsc as soon as it has addresses. Anywhere else (unknown names, those that a
+ * wildcard would stand in for, names that merely have others below them, types that the apex has not
+ * got from the configuration) a row may say otherwise a moment later, while resolvers keep a "no"
+ * for the negative TTL. So there it is SERVFAIL, and nothing of an alias that led there.
  */
 #include <string.h>
 
@@ -98,6 +105,28 @@ static void answer_apex_ns(struct job *j, const struct zone_rrset *ns, unsigned 
     }
 }
 
+/* Whether NODE holds all that its name will ever hold. */
+static bool is_settled(const struct zone_node *node)
+{
+    static const uint8_t lsc[] = {3, 'l', 's', 'c'};
+    return node != NULL && (node->source == ZONE_STATIC ||
+                            (node->source == ZONE_GENERATED && node->key_len == sizeof lsc &&
+                             memcmp(node->key, lsc, sizeof lsc) == 0));
+}
+
+/* NODE has not got it; NULL: there is no such name. */
+static void say_no(struct job *j, const struct zone_node *node)
+{
+    if (j->a->snapshot->provisional && !is_settled(node)) {
+        write_nothing(j);
+        j->rcode = RCODE_SERVFAIL;
+        j->aa = false;
+        return;
+    }
+    j->rcode = node != NULL ? RCODE_NOERROR : RCODE_NXDOMAIN;
+    write_negative(j);
+}
+
 static void answer_any(struct job *j, const struct zone_node *node, const struct step *s)
 {
     static const uint8_t hinfo[] = "\7RFC8482"; /* and an empty OS string: the NUL */
@@ -107,7 +136,7 @@ static void answer_any(struct job *j, const struct zone_node *node, const struct
     } else if (node->sets_count > 0 || node == j->a->snapshot->apex_node) {
         write_record(j, SECTION_ANSWER, TYPE_HINFO, CLASS_IN, ANY_TTL_S, hinfo, sizeof hinfo);
     } else {
-        write_negative(j);
+        say_no(j, node);
     }
 }
 
@@ -130,7 +159,7 @@ static bool answer_node(struct job *j, const struct zone_node *node, struct step
     }
     set = zone_node_find(node, TYPE_CNAME);
     if (set == NULL) {
-        write_negative(j);
+        say_no(j, node);
         return false;
     }
     unsigned data_at = (unsigned)j->len + NODE_RR_HEADER;
@@ -170,9 +199,8 @@ void solve(struct job *j)
             refer(j, &s, &m);
             return;
         }
-        if (m.kind == ZONE_MISS) {
-            j->rcode = RCODE_NXDOMAIN;
-            write_negative(j);
+        if (m.kind == ZONE_MISS || (m.kind == ZONE_WILD && j->a->snapshot->provisional)) {
+            say_no(j, NULL);
             return;
         }
         if (seen(nodes, n, m.node)) {

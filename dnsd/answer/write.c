@@ -70,6 +70,12 @@ bool write_record(struct job *j, enum section section, uint16_t type, uint16_t c
     return true;
 }
 
+void write_nothing(struct job *j)
+{
+    j->len = WIRE_HEADER_LEN + j->q.question_len;
+    memset(j->counts + 1, 0, sizeof j->counts - sizeof j->counts[0]);
+}
+
 void write_negative(struct job *j)
 {
     const struct zone_snapshot *s = j->a->snapshot;

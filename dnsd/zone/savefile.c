@@ -186,6 +186,9 @@ enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, u
                    size_t *len)
 {
     struct saver v = {.apex = &snapshot->apex};
+    if (snapshot->provisional) {
+        return ERR_UNAVAIL;
+    }
     uint8_t check[CHECK_LEN];
     v.cap = 4096 + snapshot->users * 24 + snapshot->names * 128;
     v.bytes = malloc(v.cap);

@@ -130,7 +130,7 @@ static enum err copy_records(const struct zone *z, const struct wire_name *owner
 
 static bool is_label(const uint8_t *key, size_t len, const char *label)
 {
-    return len == strlen(label) + 1 && memcmp(key + 1, label, len - 1) == 0;
+    return len == strlen(label) + 1 && key[0] == len - 1 && memcmp(key + 1, label, len - 1) == 0;
 }
 
 /* The static entry lsc: as what is made of the cores, in whose place it stands. */
@@ -431,8 +431,8 @@ bool zone_core_live(struct zone *z, const char *id, bool live)
                                                 .live = live},
                             true);
     zone_drop(z, (void *)known);
-    z->cores_dirty =
-        true; /* its own name and users' stay as they are, and lsc comes out the same */
+    /* Its own name and its users' stay as they are; lsc and NS come out the same. */
+    z->cores_dirty = true;
     return true;
 }
 

@@ -85,7 +85,8 @@ bool zone_core_live(struct zone *z, const char *id, bool live);
 
 /* A zone that has no rows yet, only the configuration: from the next commit on it answers what the
  * configuration says (static entries, lsc from the static entry of that name) and SERVFAIL for
- * everything else, for nobody knows what else there is. A new zone is not. */
+ * everything else, for nobody knows what else there is (answer/solve.c has the rule). A new zone is
+ * not. */
 void zone_set_provisional(struct zone *z, bool provisional);
 
 /* NAME is one label (with user_key: 64 lower-case hex digits). A core that is not known (yet) is
@@ -133,7 +134,7 @@ size_t zone_bytes(const struct zone *z); /* about how much memory its names take
 /* Everything but the configuration's part, as bytes that zone_restore() takes: cores, users,
  * stored records, proofs (expired ones too: expire them first), the revision and the id of the
  * store it is of. Reads SNAPSHOT only, so any thread that holds a reference may do it. Caller
- * frees. */
+ * frees. ERR_UNAVAIL: a provisional one; restored, its few names would pass for all there are. */
 enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, uint8_t **out,
                    size_t *len) MUST_USE;
 

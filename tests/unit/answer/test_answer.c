@@ -245,11 +245,10 @@ static const struct literal literals[] = {
        "\xc0\x0c\0\x10\0\3\0\0\0\0\0\7\6core-a")},
 };
 
-static void what_four_servers_agree_on(void **state)
+static void expect_literals(struct fixture *f, const struct literal *rows, size_t count)
 {
-    struct fixture *f = *state;
-    for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
-        const struct literal *l = &literals[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct literal *l = &rows[i];
         for (int transport = ANSWER_UDP; transport <= ANSWER_TCP; transport++) {
             const struct dns_message *m;
             f->answerer.turn = 0;
@@ -260,6 +259,11 @@ static void what_four_servers_agree_on(void **state)
             }
         }
     }
+}
+
+static void what_four_servers_agree_on(void **state)
+{
+    expect_literals(*state, literals, sizeof literals / sizeof literals[0]);
 }
 
 /* ---- what the zone says ---------------------------------------------------------------------- */
@@ -717,6 +721,185 @@ static void long_chains(void **state)
     str_free(&content);
 }
 
+/* ---- before there are rows -------------------------------------------------------------------- */
+
+#define PROVISIONAL_OPTIONS                                                                        \
+    "apex mc.example.com\ncontact john.doe@example.org\nprimary dns1\nservice reg\n"               \
+    "wildcard cores\ncaa letsencrypt.org\n"                                                        \
+    "root NS - ns1\nroot A 60 203.0.113.1\n"                                                       \
+    "static ns1 A - 203.0.113.2\n"                                                                 \
+    "static www A - 203.0.113.7\n"                                                                 \
+    "static al CNAME - www\n"                                                                      \
+    "static gone CNAME - alice\n"                                                                  \
+    "static out CNAME - www.example.net\n"                                                         \
+    "static *.w A - 203.0.113.8\n"                                                                 \
+    "static a.b TXT - t\n"                                                                         \
+    "static sub NS - ns.sub.mc.example.com\n"                                                      \
+    "static ns.sub.mc.example.com. A - 203.0.113.9\n"
+
+#define FOUNDERS "static lsc A - 203.0.113.21\nstatic lsc A 60 203.0.113.22\n"
+
+static struct fixture provisional_of(const char *options, const char *more)
+{
+    static struct answer_counters counters;
+    struct fixture f = {.zone = zone_build(options, more)};
+    zone_set_provisional(f.zone, true);
+    f.answerer.snapshot = zone_commit(f.zone, 42);
+    f.answerer.config = &config;
+    f.answerer.counters = &counters;
+    return f;
+}
+
+#define FAIL "SERVFAIL rd|"
+
+static void what_is_configured_is_answered(void **state)
+{
+    static const struct row rows[] = {
+        {"www.mc.example.com.", TYPE_A, OK "= www.mc.example.com. 300 A 203.0.113.7\n"},
+        {"www.mc.example.com.", TYPE_AAAA, NOD},
+        {"lsc.mc.example.com.", TYPE_A,
+         OK "= lsc.mc.example.com. 5 A 203.0.113.21\n= lsc.mc.example.com. 5 A 203.0.113.22\n"},
+        {"lsc.mc.example.com.", TYPE_AAAA, NOD}, /* Go asks for both and believes no half */
+        {"lsc.mc.example.com.", TYPE_TXT, NOD},
+        {"lsc.mc.example.com.", TYPE_ANY, OK "= lsc.mc.example.com. 3600 HINFO \"RFC8482\" \"\"\n"},
+        {"ns1.mc.example.com.", TYPE_A, OK "= ns1.mc.example.com. 300 A 203.0.113.2\n"},
+        {"ns1.mc.example.com.", TYPE_AAAA, NOD},
+        {"mc.example.com.", TYPE_NS,
+         OK "= mc.example.com. 300 NS ns1.mc.example.com.\n"
+            "+ ns1.mc.example.com. 300 A 203.0.113.2\n"},
+        {"mc.example.com.", TYPE_SOA,
+         OK "= mc.example.com. 300 SOA dns1.mc.example.com. john\\046doe.example.org. 42 3600 600 "
+            "604800 30\n"},
+        {"mc.example.com.", TYPE_A, OK "= mc.example.com. 60 A 203.0.113.1\n"},
+        {"mc.example.com.", TYPE_CAA, OK "= mc.example.com. 300 CAA 0 issue \"letsencrypt.org\"\n"},
+        {"al.mc.example.com.", TYPE_A,
+         OK "= al.mc.example.com. 300 CNAME www.mc.example.com.\n"
+            "= www.mc.example.com. 300 A 203.0.113.7\n"},
+        {"al.mc.example.com.", TYPE_TXT,
+         OK "= al.mc.example.com. 300 CNAME www.mc.example.com.\n" SOA_LINE},
+        {"gone.mc.example.com.", TYPE_CNAME,
+         OK "= gone.mc.example.com. 300 CNAME alice.mc.example.com.\n"},
+        {"out.mc.example.com.", TYPE_A, OK "= out.mc.example.com. 300 CNAME www.example.net.\n"},
+        {"*.w.mc.example.com.", TYPE_A, OK "= *.w.mc.example.com. 300 A 203.0.113.8\n"},
+        {"a.b.mc.example.com.", TYPE_TXT, OK "= a.b.mc.example.com. 300 TXT \"t\"\n"},
+        {"x.sub.mc.example.com.", TYPE_A,
+         "NOERROR rd|! sub.mc.example.com. 300 NS ns.sub.mc.example.com.\n"
+         "+ ns.sub.mc.example.com. 300 A 203.0.113.9\n"},
+        {"sub.mc.example.com.", TYPE_DS, NOD},
+    };
+    struct fixture f = provisional_of(PROVISIONAL_OPTIONS FOUNDERS, NULL);
+    (void)state;
+    expect_rows(&f, rows, sizeof rows / sizeof rows[0]);
+    fixture_close(&f);
+}
+
+static const char *const unknown_names[] = {
+    "alice.mc.example.com.",   "core-a.mc.example.com.", "dns1.mc.example.com.",
+    "deep.er.mc.example.com.", "reg.mc.example.com.",    "_acme-challenge.mc.example.com.",
+    "x.w.mc.example.com.", /* a record of that name may be stored */
+    "w.mc.example.com.",       "b.mc.example.com.",      "x.b.mc.example.com.",
+    "x.www.mc.example.com.",   "x.lsc.mc.example.com.",  "*.mc.example.com.",
+    "gone.mc.example.com.", /* to a user, perhaps */
+};
+
+static void nobody_knows_what_else_there_is(void **state)
+{
+    static const uint16_t types[] = {TYPE_A,  TYPE_AAAA, TYPE_TXT, TYPE_SOA,
+                                     TYPE_NS, TYPE_DS,   65280};
+    static const struct row more[] = {
+        {"alice.mc.example.com.", TYPE_ANY, FAIL}, {"reg.mc.example.com.", TYPE_ANY, FAIL},
+        {"w.mc.example.com.", TYPE_ANY, FAIL},     {"x.w.mc.example.com.", TYPE_ANY, FAIL},
+        {"mc.example.com.", TYPE_MX, FAIL},        {"mc.example.com.", TYPE_AAAA, FAIL},
+        {"mc.example.com.", TYPE_TXT, FAIL},       {"www.example.net.", TYPE_A, "REFUSED rd|"},
+        {"example.com.", TYPE_SOA, "REFUSED rd|"},
+    };
+    struct fixture f = provisional_of(PROVISIONAL_OPTIONS FOUNDERS, NULL);
+    (void)state;
+    for (size_t i = 0; i < sizeof unknown_names / sizeof unknown_names[0]; i++) {
+        for (size_t j = 0; j < sizeof types / sizeof types[0]; j++) {
+            expect_rows(&f, &(struct row){unknown_names[i], types[j], FAIL}, 1);
+        }
+    }
+    expect_rows(&f, more, sizeof more / sizeof more[0]);
+    fixture_close(&f);
+    f = provisional_of(PROVISIONAL_OPTIONS, NULL);
+    expect_rows(&f, &(struct row){"lsc.mc.example.com.", TYPE_A, FAIL}, 1);
+    expect_rows(&f, &(struct row){"lsc.mc.example.com.", TYPE_AAAA, FAIL}, 1);
+    fixture_close(&f);
+}
+
+/* A core that is known before its row is: names made of it are answered as far as it goes. */
+static void with_a_core_of_its_own(void **state)
+{
+    static const struct row rows[] = {
+        {"lsc.mc.example.com.", TYPE_A, OK "= lsc.mc.example.com. 5 A 192.0.2.1\n"},
+        {"lsc.mc.example.com.", TYPE_AAAA, NOD},
+        {"reg.mc.example.com.", TYPE_A, OK "= reg.mc.example.com. 300 A 192.0.2.1\n"},
+        {"reg.mc.example.com.", TYPE_AAAA, FAIL},
+        {"core-a.mc.example.com.", TYPE_A, OK "= core-a.mc.example.com. 300 A 192.0.2.1\n"},
+        {"core-a.mc.example.com.", TYPE_AAAA, FAIL},
+        {"dns1.mc.example.com.", TYPE_A, OK "= dns1.mc.example.com. 300 A 192.0.2.1\n"},
+        {"any.mc.example.com.", TYPE_A, FAIL}, /* the pool may not speak for a user */
+        {"any.mc.example.com.", TYPE_ANY, FAIL},
+    };
+    struct fixture f = provisional_of(PROVISIONAL_OPTIONS FOUNDERS, "core core-a ip=192.0.2.1\n");
+    (void)state;
+    expect_rows(&f, rows, sizeof rows / sizeof rows[0]);
+    fixture_close(&f);
+}
+
+static void until_there_are_rows(void **state)
+{
+    static const struct row rows[] = {
+        {"alice.mc.example.com.", TYPE_A, OK "= alice.mc.example.com. 300 A 192.0.2.1\n"},
+        {"gone.mc.example.com.", TYPE_A,
+         OK "= gone.mc.example.com. 300 CNAME alice.mc.example.com.\n"
+            "= alice.mc.example.com. 300 A 192.0.2.1\n"},
+        {"bob.mc.example.com.", TYPE_A, OK "= bob.mc.example.com. 300 A 192.0.2.1\n"},
+        {"x.www.mc.example.com.", TYPE_A, NX},
+        {"x.w.mc.example.com.", TYPE_A, OK "= x.w.mc.example.com. 300 A 203.0.113.8\n"},
+        {"b.mc.example.com.", TYPE_A, NOD},
+        {"mc.example.com.", TYPE_MX, NOD},
+        {"lsc.mc.example.com.", TYPE_A, OK "= lsc.mc.example.com. 5 A 192.0.2.1\n"},
+        {"lsc.mc.example.com.", TYPE_AAAA, NOD},
+    };
+    struct fixture f = provisional_of(PROVISIONAL_OPTIONS FOUNDERS, NULL);
+    (void)state;
+    zone_snapshot_unref(f.answerer.snapshot);
+    zone_build_add(f.zone, "core core-a ip=192.0.2.1\nuser alice core-a\n");
+    zone_set_provisional(f.zone, false);
+    f.answerer.snapshot = zone_commit(f.zone, 42);
+    expect_rows(&f, rows, sizeof rows / sizeof rows[0]);
+    fixture_close(&f);
+}
+
+static const struct literal provisional_literals[] = {
+    {"a name that is not known: SERVFAIL, without AA and SOA",
+     L("\x12\x34\1\0\0\1\0\0\0\0\0\0" Q_ALICE "\0\1\0\1"),
+     L("\x12\x34\x81\2\0\1\0\0\0\0\0\0" Q_ALICE "\0\1\0\1")},
+    {"an alias to one, with an OPT record: nothing of it",
+     L("\x12\x34\1\0\0\1\0\0\0\0\0\1\4gone" APEX "\0\1\0\1\0\0\x29\x04\xd0\0\0\0\0\0\0"),
+     L("\x12\x34\x81\2\0\1\0\0\0\0\0\1\4gone" APEX "\0\1\0\1\0\0\x29\x04\xd0\0\0\0\0\0\0")},
+    {"AAAA of lsc: NODATA", L("\x12\x34\1\0\0\1\0\0\0\0\0\0\3lsc" APEX "\0\x1c\0\1"),
+     L("\x12\x34\x85\0\0\1\0\0\0\1\0\0\3lsc" APEX "\0\x1c\0\1" SOA_AT("\x10"))},
+    {"A of lsc", L("\x12\x34\1\0\0\1\0\0\0\0\0\0\3lsc" APEX "\0\1\0\1"),
+     L("\x12\x34\x85\0\0\1\0\2\0\0\0\0\3lsc" APEX "\0\1\0\1"
+       "\xc0\x0c\0\1\0\1\0\0\0\5\0\4\xcb\0\x71\x15"
+       "\xc0\x0c\0\1\0\1\0\0\0\5\0\4\xcb\0\x71\x16")},
+    {"out of zone", L("\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\7example\3net\0\0\1\0\1"),
+     L("\x12\x34\x81\5\0\1\0\0\0\0\0\0\3www\7example\3net\0\0\1\0\1")},
+    {"no question", L("\x12\x34\1\0\0\0\0\0\0\0\0\0"), L("\x12\x34\x81\1\0\0\0\0\0\0\0\0")},
+};
+
+static void octets_before_there_are_rows(void **state)
+{
+    struct fixture f = provisional_of(PROVISIONAL_OPTIONS FOUNDERS, NULL);
+    (void)state;
+    expect_literals(&f, provisional_literals,
+                    sizeof provisional_literals / sizeof provisional_literals[0]);
+    fixture_close(&f);
+}
+
 /* ---- rotation -------------------------------------------------------------------------------- */
 
 static void addresses_take_turns(void **state)
@@ -808,6 +991,11 @@ int main(void)
         cmocka_unit_test(glue_that_does_not_fit),
         cmocka_unit_test(delegations_beyond_every_size),
         cmocka_unit_test(long_chains),
+        cmocka_unit_test(what_is_configured_is_answered),
+        cmocka_unit_test(nobody_knows_what_else_there_is),
+        cmocka_unit_test(with_a_core_of_its_own),
+        cmocka_unit_test(until_there_are_rows),
+        cmocka_unit_test(octets_before_there_are_rows),
         cmocka_unit_test(addresses_take_turns),
         cmocka_unit_test(what_does_not_rotate),
         cmocka_unit_test(everything_is_counted),
