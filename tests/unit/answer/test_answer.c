@@ -771,7 +771,8 @@ static void what_is_configured_is_answered(void **state)
          OK "= mc.example.com. 300 SOA dns1.mc.example.com. john\\046doe.example.org. 42 3600 600 "
             "604800 30\n"},
         {"mc.example.com.", TYPE_A, OK "= mc.example.com. 60 A 203.0.113.1\n"},
-        {"mc.example.com.", TYPE_CAA, OK "= mc.example.com. 300 CAA 0 issue \"letsencrypt.org\"\n"},
+        {"mc.example.com.", TYPE_CAA,
+         OK "= mc.example.com. 300 CAA 000569737375656c657473656e63727970742e6f7267\n"},
         {"al.mc.example.com.", TYPE_A,
          OK "= al.mc.example.com. 300 CNAME www.mc.example.com.\n"
             "= www.mc.example.com. 300 A 203.0.113.7\n"},
