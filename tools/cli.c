@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "columns.h"
+#include "dnsd/app/config_users.h"
 #include "lib/file_sys.h"
 #include "lib/mem.h"
 
@@ -119,14 +120,24 @@ int cli_need_domain(const struct cli *cli)
     return CLI_OK;
 }
 
-int cli_need_cleartext(const struct cli *cli)
+const char *cli_user_row(struct cli *cli, const char *label, char token[USER_TOKEN_TEXT])
 {
-    if (cli->config.platform.pii_hashed) {
-        return cli_fail(cli,
-                        "platform.piiMode is hashed: user names must not be stored as they are; "
-                        "the platform itself writes these rows");
+    uint8_t bytes[USER_TOKEN_LEN];
+    if (!cli_users_hashed(cli)) {
+        return label;
     }
-    return CLI_OK;
+    if (!cli->user_key_ready) {
+        uint8_t key[USER_KEY_LEN];
+        config_user_key(&cli->config, key);
+        digest_hmac_init(&cli->user_key, key, sizeof key);
+        explicit_bzero(key, sizeof key);
+        cli->user_key_ready = true;
+    }
+    if (!user_token(&cli->user_key, (const uint8_t *)label, strlen(label), bytes)) {
+        return NULL;
+    }
+    user_token_to_text(bytes, token);
+    return token;
 }
 
 const struct wire_name *cli_apex(const struct cli *cli)

@@ -15,15 +15,18 @@
 #include "db.h"
 #include "dnsd/app/config.h"
 #include "dnsd/zone/names.h"
+#include "dnsd/zone/user.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_NOTHING = 2 /* nothing there, or usage */ };
 
 struct cli {
     const char *program; /* borrowed: as it was called, without the folder */
     struct args args;
-    struct config config; /* owned */
-    struct names *names;  /* owned; NULL until cli_names() */
-    struct db *db;        /* owned; NULL until cli_open() */
+    struct config config;        /* owned */
+    struct names *names;         /* owned; NULL until cli_names() */
+    struct db *db;               /* owned; NULL until cli_open() */
+    struct digest_hmac user_key; /* secret; cli_user_row()'s, if user_key_ready */
+    bool user_key_ready;
     /* words after the command's own */
     const char *const *words;
     size_t count;
@@ -59,9 +62,14 @@ bool cli_store_is_missing(const struct cli *cli);
 /* CLI_OK if there is a domain; else says that dns.domain is missing. */
 int cli_need_domain(const struct cli *cli);
 
-/* CLI_OK if user names may be written as they are; else (platform.piiMode: hashed) says that not.
- */
-int cli_need_cleartext(const struct cli *cli);
+/* What rows call the user LABEL (in lower case): LABEL itself or, where names are hashed
+ * (platform.piiMode), its token, in TOKEN. NULL: no user can be called that. */
+const char *cli_user_row(struct cli *cli, const char *label, char token[USER_TOKEN_TEXT]);
+
+static inline bool cli_users_hashed(const struct cli *cli)
+{
+    return cli->config.platform.pii_hashed;
+}
 
 /* The domain, or the root if the platform has none. */
 const struct wire_name *cli_apex(const struct cli *cli);

@@ -177,6 +177,7 @@ static int run(struct cli *cli, const struct command *c, size_t own_words)
     }
     db_close(cli->db);
     names_free(cli->names);
+    explicit_bzero(&cli->user_key, sizeof cli->user_key);
     config_free(&cli->config);
     return code;
 }

@@ -30,28 +30,59 @@ static bool is_label(const struct cli *cli, const struct wish *wish)
     return wish->owner.labels == cli_apex(cli)->labels + 1;
 }
 
+static enum err ask_users(struct work *w, const struct taken *names, struct err_info *info)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < names->count; i++) {
+        char token[USER_TOKEN_TEXT];
+        char *core = NULL;
+        const char *row = cli_user_row(w->cli, names->names[i], token);
+        e = row != NULL ? db_user_get(w->cli->db, row, &core, info) : ERR_OK;
+        if (core != NULL) {
+            taken_add(&w->users, names->names[i]);
+        }
+        free(core);
+    }
+    return e;
+}
+
+/* A scan is in the order of rows, which is not that of names where those are hashed. */
+static enum err scan_users(struct work *w, const struct taken *names, struct err_info *info)
+{
+    struct taken wanted = {.count = 0};
+    struct taken found = {.count = 0};
+    char token[USER_TOKEN_TEXT];
+    for (size_t i = 0; i < names->count; i++) {
+        const char *row = cli_user_row(w->cli, names->names[i], token);
+        if (row != NULL) {
+            taken_add(&wanted, row);
+        }
+    }
+    taken_sort(&wanted);
+    enum err e = taken_scan(w->cli, "user-core/", &wanted, &found, info);
+    for (size_t i = 0; e == ERR_OK && i < names->count; i++) {
+        const char *row = cli_user_row(w->cli, names->names[i], token);
+        if (row != NULL && taken_has(&found, row)) {
+            taken_add(&w->users, names->names[i]);
+        }
+    }
+    taken_free(&wanted);
+    taken_free(&found);
+    return e;
+}
+
 /* Users among the names that change: asked one by one, or found by a scan of all. */
 static enum err find_users(struct work *w, struct err_info *info)
 {
     struct taken names = {.count = 0};
-    enum err e = ERR_OK;
     for (size_t i = 0; i < w->plan.count; i++) {
         const struct plan_step *s = &w->plan.steps[i];
         if (changes(s) && is_label(w->cli, s->wish)) {
             taken_add(&names, s->wish->name);
         }
     }
-    if (names.count >= ASK_ONE_BY_ONE) {
-        e = taken_scan(w->cli, "user-core/", &names, &w->users, info);
-    }
-    for (size_t i = 0; e == ERR_OK && names.count < ASK_ONE_BY_ONE && i < names.count; i++) {
-        char *core = NULL;
-        e = db_user_get(w->cli->db, names.names[i], &core, info);
-        if (core != NULL) {
-            taken_add(&w->users, names.names[i]);
-        }
-        free(core);
-    }
+    enum err e =
+        names.count < ASK_ONE_BY_ONE ? ask_users(w, &names, info) : scan_users(w, &names, info);
     taken_free(&names);
     return e;
 }

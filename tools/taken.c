@@ -15,6 +15,18 @@ void taken_add(struct taken *t, const char *name)
     t->names[t->count++] = mem_xstrdup(name);
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void taken_sort(struct taken *t)
+{
+    if (t->count > 1) {
+        qsort(t->names, t->count, sizeof *t->names, by_bytes);
+    }
+}
+
 size_t taken_find(const struct taken *t, const char *name)
 {
     size_t low = 0;
@@ -75,6 +87,7 @@ enum err taken_by(struct cli *cli, const struct wire_name *owner, struct names_r
                   struct err_info *info)
 {
     char name[WIRE_NAME_TEXT_MAX];
+    char token[USER_TOKEN_TEXT];
     struct taken cores = {.count = 0};
     char *found = NULL;
     *out = (struct names_rows){.record = false};
@@ -86,7 +99,8 @@ enum err taken_by(struct cli *cli, const struct wire_name *owner, struct names_r
     if (e != ERR_OK || owner->labels != cli_apex(cli)->labels + 1) {
         return e;
     }
-    e = db_user_get(cli->db, name, &found, info);
+    const char *user = cli_user_row(cli, name, token);
+    e = user != NULL ? db_user_get(cli->db, user, &found, info) : ERR_OK;
     out->user = found != NULL;
     free(found);
     if (e == ERR_OK) {

@@ -19,6 +19,8 @@ struct taken {
 enum err taken_scan(struct cli *cli, const char *prefix, const struct taken *only,
                     struct taken *out, struct err_info *info) MUST_USE;
 void taken_add(struct taken *t, const char *name);
+/* For those that were not added in order. */
+void taken_sort(struct taken *t);
 bool taken_has(const struct taken *t, const char *name);
 /* Its place; TAKEN_NONE if it is not there. */
 #define TAKEN_NONE SIZE_MAX

@@ -1,4 +1,5 @@
-/* dnsctl users list, get, set, delete. */
+/* dnsctl users list, get, set, delete. Where names are hashed (platform.piiMode) a name that is given
+ * leads to its row by way of its token; a list can only show the tokens. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +10,26 @@
 #include "lib/mem.h"
 #include "taken.h"
 
+#define NAME_WIDTH 30
+
 /* A million users are normal: nothing here holds more than one. */
 struct listing {
     bool json;
+    bool hashed;
     size_t count;
     int failure; /* errno of the thread that could not write; 0: none */
 };
 
-static void print_user_line(const char *name, const char *core)
+static bool is_token(const char *text)
+{
+    uint8_t token[USER_TOKEN_LEN];
+    return user_token_from_text(text, token);
+}
+
+static void print_user_line(int width, const char *name, const char *core)
 {
     char text[STORE_KEY_MAX * 2 + 40];
-    snprintf(text, sizeof text, "%-30s %s", name, core);
+    snprintf(text, sizeof text, "%-*s %s", width, name, core);
     columns_clean(text);
     puts(text);
 }
@@ -30,12 +40,13 @@ static bool on_user(void *ctx, const struct store_row *row)
     struct listing *l = ctx;
     const char *name = row->key + strlen("user-core/");
     if (l->json) {
-        json_t *o = json_pack("{s:o, s:o}", "name", cli_text(name), "core", cli_text(row->value));
+        const char *what = l->hashed && is_token(name) ? "token" : "name";
+        json_t *o = json_pack("{s:o, s:o}", what, cli_text(name), "core", cli_text(row->value));
         fputs(l->count > 0 ? ",\n" : "\n", stdout);
         json_dumpf(o, stdout, 0);
         json_decref(o);
     } else {
-        print_user_line(name, row->value);
+        print_user_line(l->hashed ? USER_TOKEN_TEXT - 1 : NAME_WIDTH, name, row->value);
     }
     l->count++;
     l->failure = ferror(stdout) != 0 ? errno : 0;
@@ -45,15 +56,17 @@ static bool on_user(void *ctx, const struct store_row *row)
 int users_list(struct cli *cli)
 {
     struct err_info info = {.text = ""};
-    struct listing listing = {.json = cli_json(cli)};
+    struct listing listing = {.json = cli_json(cli), .hashed = cli_users_hashed(cli)};
     int code = cli_open(cli, DB_READ);
     if (code != CLI_OK) {
         return code;
     }
     if (listing.json) {
         fputs("{\"users\": [", stdout);
+    } else if (listing.hashed) {
+        print_user_line(USER_TOKEN_TEXT - 1, "NAME, HASHED (platform.piiMode)", "CORE");
     } else {
-        printf("%-30s %s\n", "NAME", "CORE");
+        print_user_line(NAME_WIDTH, "NAME", "CORE");
     }
     enum err e = db_scan(cli->db, "user-core/", on_user, &listing, &info);
     if (listing.failure != 0) {
@@ -68,26 +81,64 @@ int users_list(struct cli *cli)
     return CLI_OK;
 }
 
-/* The name as stored: as we would write it, or exactly as given (rows of other programs). */
-static enum err find(struct cli *cli, const char *text, char **name, char **core,
-                     struct err_info *info)
+/* Whom a command is about. */
+struct user {
+    char name[WIRE_LABEL_MAX + 1]; /* as we would write it; "": nobody can be called that */
+    char *row;                     /* owned: as stored, NULL: there is no such row */
+    char *core;                    /* owned: likewise */
+};
+
+static void user_fini(struct user *u)
 {
-    char label[WIRE_LABEL_MAX + 1];
-    const char *found = text;
-    enum err e = db_user_get(cli->db, text, core, info);
-    if (e == ERR_OK && *core == NULL && names_label(text, label, NULL) == ERR_OK) {
-        found = label;
-        e = db_user_get(cli->db, label, core, info);
+    free(u->row);
+    free(u->core);
+}
+
+/* What to call one that is there: a token only if one was given. */
+static const char *shown(const struct cli *cli, const struct user *u)
+{
+    return is_token(u->row) && !is_token(cli->words[0]) ? u->name : u->row;
+}
+
+static enum err look(struct cli *cli, const char *row, struct user *u, struct err_info *info)
+{
+    enum err e =
+        row != NULL && u->core == NULL ? db_user_get(cli->db, row, &u->core, info) : ERR_OK;
+    if (u->core != NULL && u->row == NULL) {
+        u->row = mem_xstrdup(row);
     }
-    *name = e == ERR_OK && *core != NULL ? mem_xstrdup(found) : NULL;
     return e;
 }
 
-static int print_user(const struct cli *cli, const char *name, const char *core, const char *what)
+/* The user that is called by the first word: exactly as stored (rows of other programs; tokens), or
+ * as we would write it. */
+static enum err find(struct cli *cli, struct user *u, struct err_info *info)
+{
+    const char *text = cli->words[0];
+    char token[USER_TOKEN_TEXT];
+    *u = (struct user){.row = NULL};
+    bool exact = !cli_users_hashed(cli) || is_token(text);
+    enum err e = exact ? look(cli, text, u, info) : ERR_OK;
+    if (e == ERR_OK && names_label(text, u->name, NULL) == ERR_OK) {
+        e = look(cli, cli_user_row(cli, u->name, token), u, info);
+    }
+    return e;
+}
+
+/* WHAT: what was done, NULL: nothing. */
+static int print_user(const struct cli *cli, const char *name, const char *row, const char *core,
+                      const char *what)
 {
     if (cli_json(cli)) {
-        json_t *o =
-            json_pack("{s:{s:o, s:o}}", "user", "name", cli_text(name), "core", cli_text(core));
+        json_t *user = json_object();
+        if (!cli_users_hashed(cli) || !is_token(name)) {
+            json_object_set_new(user, "name", cli_text(name));
+        }
+        json_object_set_new(user, "core", cli_text(core));
+        if (cli_users_hashed(cli)) {
+            json_object_set_new(user, "token", cli_text(row));
+        }
+        json_t *o = json_pack("{s:o}", "user", user);
         if (what != NULL) {
             json_object_set_new(o, "change", cli_text(what));
         }
@@ -103,21 +154,19 @@ static int print_user(const struct cli *cli, const char *name, const char *core,
 int users_get(struct cli *cli)
 {
     struct err_info info = {.text = ""};
-    char *name = NULL;
-    char *core = NULL;
+    struct user user;
     int code = cli_open(cli, DB_READ);
     if (code != CLI_OK) {
         return code;
     }
-    if (find(cli, cli->words[0], &name, &core, &info) != ERR_OK) {
+    if (find(cli, &user, &info) != ERR_OK) {
         code = cli_fail(cli, "the store: %s", info.text);
-    } else if (core == NULL) {
+    } else if (user.row == NULL) {
         code = cli_nothing(cli, "there is no user %s", cli->words[0]);
     } else {
-        code = print_user(cli, name, core, NULL);
+        code = print_user(cli, shown(cli, &user), user.row, user.core, NULL);
     }
-    free(name);
-    free(core);
+    user_fini(&user);
     return code;
 }
 
@@ -164,72 +213,74 @@ static enum err check_new(struct cli *cli, const char *label, struct err_info *i
     return e;
 }
 
-/* OLD: the core it has now, NULL if it is new. */
-static int put(struct cli *cli, const char *name, const char *core, const char *old)
+/* Moves a user that is there, or makes the row of one that is not. */
+static int put(struct cli *cli, const struct user *u, const char *core)
 {
     struct err_info info = {.text = ""};
-    if (old != NULL && strcmp(old, core) == 0) {
-        return print_user(cli, name, core, "stays on");
+    char token[USER_TOKEN_TEXT];
+    bool is_new = u->row == NULL;
+    const char *row = is_new ? cli_user_row(cli, u->name, token) : u->row;
+    const char *name = is_new ? u->name : shown(cli, u);
+    if (!is_new && strcmp(u->core, core) == 0) {
+        return print_user(cli, name, row, core, "stays on");
     }
-    enum store_put how = old == NULL ? STORE_ONLY_NEW : STORE_REPLACE;
-    if (db_user_put(cli->db, name, core, how, &info) != ERR_OK) {
+    enum store_put how = is_new ? STORE_ONLY_NEW : STORE_REPLACE;
+    if (db_user_put(cli->db, row, core, how, &info) != ERR_OK) {
         return cli_fail(cli, "user %s: %s", name, info.text);
     }
-    return print_user(cli, name, core, old == NULL ? "added to" : "moved to");
+    return print_user(cli, name, row, core, is_new ? "added to" : "moved to");
 }
 
 int users_set(struct cli *cli)
 {
     struct err_info info = {.text = ""};
     struct db_cores cores = {.count = 0};
+    struct user user;
     char label[WIRE_LABEL_MAX + 1];
-    char *name = NULL;
-    char *old = NULL;
-    int code = cli_need_cleartext(cli);
-    if (code != CLI_OK || (code = cli_open(cli, DB_WRITE)) != CLI_OK) {
+    int code = cli_open(cli, DB_WRITE);
+    if (code != CLI_OK) {
         return code;
     }
-    if (find(cli, cli->words[0], &name, &old, &info) != ERR_OK ||
-        db_cores_list(cli->db, &cores, &info) != ERR_OK) {
+    if (find(cli, &user, &info) != ERR_OK || db_cores_list(cli->db, &cores, &info) != ERR_OK) {
         code = cli_fail(cli, "the store: %s", info.text);
-    } else if (old == NULL && (names_label(cli->words[0], label, &info) != ERR_OK ||
-                               check_new(cli, label, &info) != ERR_OK)) {
+    } else if (user.row == NULL && (names_label(cli->words[0], label, &info) != ERR_OK ||
+                                    check_new(cli, label, &info) != ERR_OK)) {
         code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
-    } else if (old != NULL && cli->count == 1) {
-        code = put(cli, name, old, old); /* without a core, one who has a place keeps it */
+    } else if (user.row != NULL && cli->count == 1) {
+        code = put(cli, &user, user.core); /* without a core, one who has a place keeps it */
     } else {
         const char *core = choose(cli, &cores);
-        code = core != NULL ? put(cli, old != NULL ? name : label, core, old) : CLI_FAILED;
+        code = core != NULL ? put(cli, &user, core) : CLI_FAILED;
     }
     db_cores_free(&cores);
-    free(name);
-    free(old);
+    user_fini(&user);
     return code;
 }
 
 int users_delete(struct cli *cli)
 {
     struct err_info info = {.text = ""};
-    char *name = NULL;
-    char *core = NULL;
+    struct user user;
     int code = cli_open(cli, DB_READ);
     if (code != CLI_OK) {
         return code;
     }
-    enum err e = find(cli, cli->words[0], &name, &core, &info);
-    if (e == ERR_OK && core != NULL) {
-        e = db_user_delete(cli->db, name, &info);
+    enum err e = find(cli, &user, &info);
+    if (e == ERR_OK) {
+        e = look(cli, cli->words[0], &user, &info); /* a name in clear that should not be there */
     }
-    if (e == ERR_NOTFOUND || (e == ERR_OK && core == NULL)) {
+    if (e == ERR_OK && user.row != NULL) {
+        e = db_user_delete(cli->db, user.row, &info);
+    }
+    if (e == ERR_NOTFOUND || (e == ERR_OK && user.row == NULL)) {
         code = cli_nothing(cli, "there is no user %s", cli->words[0]);
     } else if (e != ERR_OK) {
         code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
     } else if (cli_json(cli)) {
-        cli_print_json_own(json_pack("{s:o}", "deleted", cli_text(name)));
+        cli_print_json_own(json_pack("{s:o}", "deleted", cli_text(shown(cli, &user))));
     } else {
-        printf("user %s deleted\n", name);
+        printf("user %s deleted\n", shown(cli, &user));
     }
-    free(name);
-    free(core);
+    user_fini(&user);
     return code;
 }

@@ -148,6 +148,7 @@ static int write_all(struct load *l, struct store_tally *total)
 {
     struct err_info info = {.text = ""};
     struct store_user *users = mem_xalloc(CHUNK * sizeof *users);
+    char(*tokens)[USER_TOKEN_TEXT] = mem_xalloc(CHUNK * sizeof *tokens);
     struct progress bar;
     enum err e = ERR_OK;
     size_t done = 0;
@@ -156,7 +157,7 @@ static int write_all(struct load *l, struct store_tally *total)
         size_t n = l->set.count - done < CHUNK ? l->set.count - done : CHUNK;
         struct store_tally tally;
         for (size_t i = 0; i < n; i++) {
-            users[i].name = users_set_name(&l->set, done + i);
+            users[i].name = cli_user_row(l->cli, users_set_name(&l->set, done + i), tokens[i]);
             users[i].core = l->cores.names[l->set.items[done + i].core];
         }
         e = db_users_load(l->cli->db, users, n, &tally, &info);
@@ -169,6 +170,7 @@ static int write_all(struct load *l, struct store_tally *total)
         }
     }
     progress_end(&bar);
+    free(tokens);
     free(users);
     if (e != ERR_OK && done > 0) {
         return cli_fail(l->cli,
@@ -182,8 +184,8 @@ static int load(struct load *l)
 {
     struct err_info info = {.text = ""};
     struct store_tally total = {.added = 0};
-    int code = cli_need_cleartext(l->cli);
-    if (code != CLI_OK || (code = cli_open(l->cli, DB_WRITE)) != CLI_OK) {
+    int code = cli_open(l->cli, DB_WRITE);
+    if (code != CLI_OK) {
         return code;
     }
     if (taken_scan(l->cli, "core-info/", NULL, &l->cores, &info) != ERR_OK ||

@@ -379,15 +379,6 @@ def test_users_of_other_programs_can_be_named(store):
     assert set(rows(store, "user-core/")) == {"alice"}
 
 
-def test_hashed_names_are_not_written_in_clear():
-    d = harness.Dnsd({"platform": {"piiMode": "hashed", "piiHmacKey": "QUFB" * 10 + "QUE="}})
-    d.dnsctl("cores", "set", "core-a", "--ip", "192.0.2.1")
-    for words in (["set", "alice", "core-a"], ["load", "-"]):
-        tool = d.dnsctl("users", *words, input="alice,core-a\n", expect=FAILED)
-        assert "piiMode" in tool.err and "QUFB" not in tool.err
-    assert rows(d, "user-core/") == {}
-
-
 def test_nothing_steers_the_terminal(store):
     """Neither what other programs stored nor what a file holds."""
     store.rows({"user-core/\x1b[31mred": "core-a\x07", "core-info/core-x": {"id": "core-x", "url": "a\x1bb"},
