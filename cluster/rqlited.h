@@ -13,6 +13,16 @@
  * Only FOUND and FORM can make a cluster. FORM wants every founder to be there (-bootstrap-expect is
  * their number), so that no two parts of them can form two. A founder whose disk was replaced finds
  * the others unwilling to form anew, and joins.
+ *
+ * RESUME could make one by accident: rqlited founds when its state names no peers and nothing is
+ * said about others. So it is called a non-voter then, which it heeds only there: it refuses to
+ * found. What it is among the others (voter or not) is in its Raft state.
+ *
+ * A member whose own address has changed joins again, whereby the others learn it; in turn with a
+ * plain RESUME, because a core that was alone until now must not join (rqlited refuses as well).
+ *
+ * The Raft port is open to others only with tls or discovery on. A core without either, or without
+ * an address of its own, joins nobody: the others would wait for a voter they cannot reach.
  */
 #ifndef CLUSTER_RQLITED_H
 #define CLUSTER_RQLITED_H
@@ -32,10 +42,11 @@ struct rqlited_config {
     const char *bin_path;
     const char *data_dir;
     const char *node_id;
-    const char *ip, *ipv6;  /* of this core; NULL: unset. The first that is set is advertised */
-    const char *domain;     /* NULL: none */
-    uint16_t http_port;     /* on loopback, always */
-    uint16_t raft_port;     /* the same on every core */
+    const char *ip, *ipv6; /* of this core; NULL: unset. The first that is set is advertised */
+    const char *raft_bind; /* address:port to listen on; NULL: any, or loopback, as needed */
+    const char *domain;    /* NULL: none */
+    uint16_t http_port;    /* on loopback, always */
+    uint16_t raft_port;    /* the same on every core */
     const char *ca_file, *cert_file, *key_file; /* all or none: mutual TLS between nodes */
     bool verify_client;
     bool non_voter;
@@ -48,13 +59,15 @@ struct rqlited_peers {
     char address[RQLITED_PEERS_MAX][RQLITED_ADDRESS]; /* without ports; IPv6 without brackets */
     size_t count;
 };
+/* Adds ADDRESS in its one canonical form unless it is there already, or there is no room. */
+void rqlited_peers_add(struct rqlited_peers *p, const char *address);
 
 /* What is known at this moment. */
 struct rqlited_known {
     const char *member_as;        /* address:port this node last was a member with; NULL: never */
-    struct rqlited_peers members; /* cores of the zone, without this one */
+    struct rqlited_peers members; /* cores of the zone; this one does not matter */
     struct rqlited_peers seeds;   /* dns.staticEntries lsc, this core among them */
-    struct rqlited_peers lookup;  /* what the host's resolver says of lsc.<domain>, without this one */
+    struct rqlited_peers lookup;  /* what the host's resolver says of lsc.<domain> */
     bool looked_up;               /* it gave an answer, perhaps an empty one */
     unsigned attempt;             /* how often in a row starting has failed: 0 at first */
 };
@@ -63,6 +76,7 @@ enum rqlited_way { RQLITED_RESUME, RQLITED_FOUND, RQLITED_FORM, RQLITED_JOIN, RQ
 
 struct rqlited_plan {
     enum rqlited_way way;       /* RQLITED_NOBODY: nobody to join is known; wait and look again */
+    bool moved;                 /* it was a member under another address than now */
     bool discover;              /* let rqlited ask for lsc itself (-disco-mode dns) */
     unsigned expect;            /* FORM: how many founders */
     struct rqlited_peers peers; /* JOIN and FORM without `discover` */
@@ -70,8 +84,10 @@ struct rqlited_plan {
 };
 void rqlited_plan(const struct rqlited_config *c, const struct rqlited_known *k,
                   struct rqlited_plan *out);
+const char *rqlited_way_text(enum rqlited_way way);
 
-/* The argument vector: NULL-terminated, its texts in `room`. ERR_LIMIT if they do not fit. */
+/* The argument vector: NULL-terminated, its texts in `room`. ERR_LIMIT if they do not fit; ERR_BUG for
+ * a plan without a way. An attempt to form or join ends by itself after about half a minute. */
 struct rqlited_argv {
     char *argv[RQLITED_ARGS_MAX];
     size_t count;
@@ -84,7 +100,8 @@ enum err rqlited_argv(const struct rqlited_config *c, const struct rqlited_plan 
 /* "192.0.2.1:4002", "[2001:db8::1]:4002": what this node is known by among the others. */
 void rqlited_advertised(const struct rqlited_config *c, char out[RQLITED_ADDRESS + 8]);
 
-/* The credential file's JSON: USER may do everything, nobody else anything. Caller frees. */
+/* The credential file's JSON: USER may do everything, nobody else anything. The caller wipes and
+ * frees it; NULL: no memory, or a text that is not UTF-8. */
 char *rqlited_auth_json(const char *user, const char *password);
 
 #endif
