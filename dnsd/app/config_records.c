@@ -162,9 +162,6 @@ static const char *shadow_of(const struct wire_name *owner, const struct wire_na
     if (owner->labels != apex->labels + 1) {
         return NULL;
     }
-    if (first_label_is(owner, "lsc")) {
-        return "`lsc` always leads to every core, so this would never be answered; remove it";
-    }
     for (size_t i = 0; i < service_names->count; i++) {
         if (first_label_is(owner, service_names->items[i])) {
             return "is a service name (dns.serviceNames), which wins over static entries, so this "
@@ -172,6 +169,22 @@ static const char *shadow_of(const struct wire_name *owner, const struct wire_na
         }
     }
     return NULL;
+}
+
+/* lsc leads to the cores, and before one is known to the founders: what else an entry gave it would
+ * be answered for as long as that and then be gone. */
+static bool is_of_founders(const struct wire_name *owner, const struct wire_name *apex,
+                           const struct record_set *records)
+{
+    if (owner->labels != apex->labels + 1 || !first_label_is(owner, "lsc")) {
+        return true;
+    }
+    for (size_t i = 0; i < records->count; i++) {
+        if (records->sets[i].type != TYPE_A && records->sets[i].type != TYPE_AAAA) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool read_entry(struct cfg *c, const struct cfg_node *node, const struct config *config,
@@ -201,6 +214,13 @@ static bool read_entry(struct cfg *c, const struct cfg_node *node, const struct 
     }
     if (out->records.count == 0) {
         cfg_problem(c, node, "holds no record; remove it or give it one, as in `a: [192.0.2.1]`");
+        return false;
+    }
+    if (!is_of_founders(&out->owner, apex, &out->records)) {
+        cfg_problem(c, node,
+                    "leads to every core; an entry may only give the addresses (a, aaaa) of the "
+                    "first ones");
+        record_set_free(&out->records);
         return false;
     }
     return true;

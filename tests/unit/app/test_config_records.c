@@ -206,8 +206,12 @@ static void bad_entries_are_told_where_they_stand(void **state)
         {"REG: {a: 192.0.2.1}",
          "f:3: dns.staticEntries.REG: is a service name (dns.serviceNames), which wins over static "
          "entries, so this would never be answered; remove one of the two\n"},
-        {"lsc: {a: 192.0.2.1}", "f:3: dns.staticEntries.lsc: `lsc` always leads to every core, so "
-                                "this would never be answered; remove it\n"},
+        {"lsc: {cname: host.example.org}", "f:3: dns.staticEntries.lsc: leads to every core; an "
+                                           "entry may only give the addresses (a, "
+                                           "aaaa) of the first ones\n"},
+        {"LSC: {a: 192.0.2.1, txt: t}", "f:3: dns.staticEntries.LSC: leads to every core; "},
+        {"lsc.mc.example.com.: {txt: t}",
+         "f:3: dns.staticEntries.lsc.mc.example.com.: leads to every core; "},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -240,6 +244,26 @@ static void names_around_a_service_name_are_free(void **state)
     assert_int_equal(c.dns.static_entries.count, 4);
     config_free(&c);
     config_problems_free(&p);
+}
+
+static void founders_may_be_given(void **state)
+{
+    static const char *const entries[] = {
+        "lsc: {a: [192.0.2.1, 192.0.2.2], aaaa: [\"2001:db8::1\"]}",
+        "LSC: {a: 192.0.2.1}",
+        "lsc.a.example.: {aaaa: \"2001:db8::1\", ttl: 60}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        struct config c;
+        struct config_problems p;
+        char yaml[256];
+        snprintf(yaml, sizeof yaml, "dns: {domain: a.example, staticEntries: {%s}}\n", entries[i]);
+        assert_int_equal(load(yaml, &c, &p), ERR_OK);
+        assert_int_equal(c.dns.static_entries.count, 1);
+        config_free(&c);
+        config_problems_free(&p);
+    }
 }
 
 static void one_name_written_in_two_ways_is_told(void **state)
@@ -302,6 +326,7 @@ int main(void)
         cmocka_unit_test(records_without_a_domain_are_checked),
         cmocka_unit_test(bad_entries_are_told_where_they_stand),
         cmocka_unit_test(names_around_a_service_name_are_free),
+        cmocka_unit_test(founders_may_be_given),
         cmocka_unit_test(one_name_written_in_two_ways_is_told),
         cmocka_unit_test(bad_root_records_are_told_once),
     };

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,39 @@ static void the_apex(void **state)
            {"SOA", "SOA 300 ns.example.net. hostmaster.mc.example.com. 1 3600 600 604800 30\n"});
 }
 
+/* The static entry lsc: what the cluster forms with, and nothing once there are members. */
+static void founders(void **state)
+{
+#define SEEDS                                                                                      \
+    BASE "static lsc A - 203.0.113.2\nstatic lsc A 60 203.0.113.1\nstatic lsc AAAA 60 "            \
+         "2001:db8:f::1\n"
+    static const char both[] = "hit\nA 5 203.0.113.2\nA 5 203.0.113.1\nAAAA 5 2001:db8:f::1\n";
+    (void)state;
+    EXPECT("no core is known", SEEDS, "", {"lsc", both}, {"@", "hit\n"});
+    EXPECT("a core, but nobody knows its address", SEEDS,
+           "core a cname=a.example.org\nuser u core-b\n", {"lsc", both});
+    EXPECT("a stored row of that name is no founder", SEEDS, "record lsc A - 198.51.100.1\n",
+           {"lsc", both});
+    EXPECT("nor with a row that adds a type", SEEDS, "record lsc TXT - t\n", {"lsc", both});
+    EXPECT("one core", SEEDS, "core a ip=192.0.2.1\n", {"lsc", "hit\nA 5 192.0.2.1\n"});
+    EXPECT("one core, drained and dead", SEEDS, "core a ip=192.0.2.1 drained dead\n",
+           {"lsc", "hit\nA 5 192.0.2.1\n"});
+    EXPECT("one core with IPv6 alone", SEEDS, "core a ipv6=2001:db8::1\n",
+           {"lsc", "hit\nAAAA 5 2001:db8::1\n"});
+    EXPECT("only the domain's own lsc", BASE "static lsc.x A - 203.0.113.2\n", "", {"lsc", "hit\n"},
+           {"lsc.x", "hit\nA 300 203.0.113.2\n"});
+    struct zone *z = zone_build(SEEDS, "core a ip=192.0.2.1\ncore b ip=203.0.113.1\n");
+    expect(z, "members",
+           (const struct expectation[]){{"lsc", "hit\nA 5 192.0.2.1\nA 5 203.0.113.1\n"}}, 1);
+    zone_build_add(z, "-core b\n");
+    expect(z, "a founder is removed", (const struct expectation[]){{"lsc", "hit\nA 5 192.0.2.1\n"}},
+           1);
+    zone_build_add(z, "-core a\n");
+    expect(z, "all are", (const struct expectation[]){{"lsc", both}}, 1);
+    zone_free(z);
+#undef SEEDS
+}
+
 /* Pools and what an operator lists take turns; what names one machine, or must be met in the same
  * order by all, does not. */
 static void what_rotates(void **state)
@@ -193,6 +227,80 @@ static void a_core_comes_and_goes(void **state)
          {"dns1", "miss\n"}, {"@", "hit\n"},
          {"SOA", "SOA 300 dns1.mc.example.com. hostmaster.mc.example.com. 9 3600 600 604800 30\n"});
 #undef STEP
+    zone_free(z);
+}
+
+static const char *const names_of_cores[] = {"lsc",  "core-a", "core-b", "core-c", "dns1",
+                                             "dns2", "alice",  "bob",    "carol"};
+
+static void texts_of(const struct zone_snapshot *s, char **texts)
+{
+    for (size_t i = 0; i < sizeof names_of_cores / sizeof names_of_cores[0]; i++) {
+        texts[i] = zone_build_text(s, names_of_cores[i]);
+    }
+}
+
+/* Who is alive decides who serves, and nothing else; the revision may stay as it is. */
+static void a_core_dies_and_comes_back(void **state)
+{
+    static const struct step {
+        const char *id;
+        bool live, changes;
+        const char *pool; /* NULL: as before */
+    } steps[] = {
+        {"core-a", true, false, NULL},
+        {"core-a", false, true, "A 300 192.0.2.2\n"},
+        {"core-a", false, false, NULL},
+        {"core-b", false, true, "A 300 192.0.2.1\nA 300 192.0.2.2\n"}, /* better than none */
+        {"core-c", false, true, NULL},
+        {"core-b", true, true, "A 300 192.0.2.2\n"},
+        {"core-a", true, true, "A 300 192.0.2.1\nA 300 192.0.2.2\n"},
+        {"core-x", false, false, NULL}, /* only users name it */
+        {"core-y", true, false, NULL},
+        {"CORE-A", false, false, NULL},
+    };
+    struct zone *z =
+        zone_build(BASE "wildcard cores\n",
+                   "core core-a ip=192.0.2.1\ncore core-b ip=192.0.2.2\ncore core-c "
+                   "cname=c.example.org\nuser alice core-a\nuser bob core-b\nuser carol "
+                   "core-c\nuser dave core-x\n");
+    const char *pool = "A 300 192.0.2.1\nA 300 192.0.2.2\n";
+    char *before[sizeof names_of_cores / sizeof names_of_cores[0]];
+    const struct zone_snapshot *first = zone_commit(z, 7);
+    (void)state;
+    texts_of(first, before);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        char *now[sizeof names_of_cores / sizeof names_of_cores[0]];
+        char hit[100], wild[100], apex[200];
+        assert_int_equal(zone_core_live(z, steps[i].id, steps[i].live), steps[i].changes);
+        const struct zone_snapshot *s = zone_commit(z, 7);
+        assert_int_equal(s->serial, 7);
+        texts_of(s, now);
+        for (size_t j = 0; j < sizeof before / sizeof before[0]; j++) {
+            assert_string_equal(now[j], before[j]);
+            free(now[j]);
+        }
+        pool = steps[i].pool != NULL ? steps[i].pool : pool;
+        snprintf(hit, sizeof hit, "hit\n%s", pool);
+        snprintf(wild, sizeof wild, "wild\n%s", pool);
+        snprintf(apex, sizeof apex,
+                 "hit\n%sNS 300 dns1.mc.example.com.\nNS 300 dns2.mc.example.com.\n", pool);
+        const char *const expected[][2] = {{"reg", hit}, {"any", wild}, {"@", apex}};
+        for (size_t j = 0; j < 3; j++) {
+            char *text = zone_build_text(s, expected[j][0]);
+            assert_string_equal(text, expected[j][1]);
+            free(text);
+        }
+        zone_snapshot_unref(s);
+    }
+    /* Who holds an older version sees nothing of it. */
+    char *text = zone_build_text(first, "reg");
+    assert_string_equal(text, "hit\nA 300 192.0.2.1\nA 300 192.0.2.2\n");
+    free(text);
+    for (size_t j = 0; j < sizeof before / sizeof before[0]; j++) {
+        free(before[j]);
+    }
+    zone_snapshot_unref(first);
     zone_free(z);
 }
 
@@ -317,9 +425,11 @@ int main(void)
         cmocka_unit_test(the_pool),
         cmocka_unit_test(name_servers),
         cmocka_unit_test(the_apex),
+        cmocka_unit_test(founders),
         cmocka_unit_test(what_rotates),
         cmocka_unit_test(labels_of_every_length),
         cmocka_unit_test(a_core_comes_and_goes),
+        cmocka_unit_test(a_core_dies_and_comes_back),
         cmocka_unit_test(the_soa),
         cmocka_unit_test(how_long_no_is_true),
         cmocka_unit_test(serials),

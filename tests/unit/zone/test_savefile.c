@@ -128,6 +128,14 @@ static void expect_equal(struct zone *a, struct zone *b)
     zone_snapshot_unref(y);
 }
 
+static void expect_same_digest(const struct zone *a, const struct zone *b)
+{
+    char x[ZONE_DIGEST_TEXT], y[ZONE_DIGEST_TEXT];
+    zone_digest(a, x);
+    zone_digest(b, y);
+    assert_string_equal(x, y);
+}
+
 static void round_trip(const char *options)
 {
     struct zone *a = zone_build(options, CONTENT);
@@ -139,6 +147,7 @@ static void round_trip(const char *options)
     assert_int_equal(revision, 77);
     struct file again = save(b, revision);
     expect_equal(a, b);
+    expect_same_digest(a, b);
     assert_int_equal(again.len, f.len);
     /* Both go on as the same zone. */
     static const char change[] = "-record both\n-core core-a\nuser bob core-b\n-record hidden\n";
@@ -147,6 +156,7 @@ static void round_trip(const char *options)
     zone_snapshot_unref(zone_commit(a, 78));
     zone_snapshot_unref(zone_commit(b, 78));
     expect_equal(a, b);
+    expect_same_digest(a, b);
     bool changed = false;
     assert_int_equal(zone_proofs_expire(b, 4000, &changed), 5000);
     assert_true(changed);
@@ -191,6 +201,41 @@ static void into_another_configuration(void **state)
         free(text);
     }
     zone_snapshot_unref(s);
+    zone_free(z);
+    free(f.bytes);
+}
+
+/* Founders stand in for cores that are not known; those of the file are. */
+static void cores_of_the_file_win_over_founders(void **state)
+{
+    struct zone *z = zone_build("apex mc.example.com\nstatic lsc A - 203.0.113.9\n", NULL);
+    struct file f = small_file();
+    uint64_t revision = 0;
+    (void)state;
+    assert_int_equal(restore(z, f.bytes, f.len, &revision, NULL), ERR_OK);
+    const struct zone_snapshot *s = zone_commit(z, revision);
+    char *text = zone_build_text(s, "lsc");
+    assert_string_equal(text, "hit\nA 5 192.0.2.1\nA 5 192.0.2.2\n");
+    free(text);
+    zone_snapshot_unref(s);
+    zone_free(z);
+    free(f.bytes);
+}
+
+static void a_provisional_zone_is_not_saved(void **state)
+{
+    struct zone *z = zone_build(OPTIONS, NULL);
+    struct file f = {.bytes = NULL};
+    (void)state;
+    zone_set_provisional(z, true);
+    const struct zone_snapshot *s = zone_commit(z, 0);
+    assert_true(s->provisional);
+    assert_int_equal(zone_save(s, "store-id", &f.bytes, &f.len), ERR_UNAVAIL);
+    assert_null(f.bytes);
+    zone_snapshot_unref(s);
+    zone_set_provisional(z, false);
+    f = save(z, 1);
+    assert_non_null(f.bytes);
     zone_free(z);
     free(f.bytes);
 }
@@ -415,6 +460,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_in_comes_out),
         cmocka_unit_test(into_another_configuration),
+        cmocka_unit_test(cores_of_the_file_win_over_founders),
+        cmocka_unit_test(a_provisional_zone_is_not_saved),
         cmocka_unit_test(every_flipped_bit),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(of_another_kind),
