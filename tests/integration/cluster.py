@@ -11,17 +11,17 @@ that dnsd does not answer. cut() takes a core's port off the bridge: packets the
 real net, and nobody is told; clients still reach the core.
 
 Cluster makes all of it. Core starts and ends one dnsd (which starts and ends its rqlited), runs dnsctl
-in the core's place, and speaks to its rqlited as another program would. Stream is the clients: its
-samples are judged by what must hold for the cores named, between two moments.
+in the core's place, and speaks to its rqlited as another program would. Those who ask and write all
+the while are in clients.py.
 """
 import base64
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import harness
@@ -34,9 +34,6 @@ HTTP_PORT = 4001
 START_S = 30            # three nodes find each other, on a machine that has much else to do
 SECOND_S = 1.0          # what is promised: a change is answered everywhere, a start answers
 CLONE_NEWNET = 0x40000000
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-
 
 def rqliteds():
     """Paths of the rqlites to test with, oldest first."""
@@ -136,7 +133,8 @@ class Core:
         assert os.path.exists(there), f"{there}: no file to lay the core's own over"
         self.holder = harness.Process(
             [harness.package_program("unshare"), "-n", "-m", "sh", "-c",
-             'mount --bind "$1" "$2" && echo holding >&2 && exec sleep 3600', "holder", resolv, there])
+             'mount --bind "$1" "$2" && echo holding >&2 && exec sleep 3600', "holder", resolv,
+             there])
         self.holder.wait_log("^holding$")
         self.net = os.open(f"/proc/{self.holder.pid}/ns/net", os.O_RDONLY)
         port, client, there = f"c{self.number}", f"q{self.number}", f"netns {self.holder.pid}"
@@ -157,6 +155,15 @@ class Core:
         self.holder.kill()
         if self.disk:
             harness.LIBC.umount2(self.data.encode(), 2)
+
+    def wipe(self):
+        """An empty disk: the machine was replaced."""
+        for name in os.listdir(self.data):
+            path = os.path.join(self.data, name)
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
 
     def cut(self):
         ip(f"link set c{self.number} nomaster")
@@ -219,7 +226,8 @@ class Core:
         done = subprocess.run(
             self.inside(harness.program("dnsctl"), "-c", self.path, *arguments), input=input,
             capture_output=True, text=True, timeout=deadline_s, env=full, check=False)
-        said = f"{self.id}: dnsctl {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        said = (f"{self.id}: dnsctl {' '.join(arguments)}: exit {done.returncode}\n"
+                f"{done.stdout}{done.stderr}")
         assert not harness.REPORT.search(done.stderr), said
         assert expect is None or done.returncode == expect, said + "\n" + self.tail()
         return harness.Tool(done.returncode, done.stdout, done.stderr)
@@ -245,18 +253,21 @@ class Core:
             os.close(here)
 
     def http(self, method, path, body=None):
-        """(status, text) of this node's rqlited; OSError if there is none."""
+        """(status, octets) of this node's rqlited; OSError if there is none. BODY: octets, or what is
+        to be JSON."""
         with open(os.path.join(self.state, "rqlite-auth.json"), encoding="utf-8") as f:
             user = json.load(f)[0]
         token = base64.b64encode(f"{user['username']}:{user['password']}".encode()).decode()
+        kind = "application/octet-stream"
+        if body is not None and not isinstance(body, bytes):
+            body, kind = json.dumps(body).encode(), "application/json"
         connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=10)
         connection.sock = self.connect(HTTP_PORT)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body),
-                               {"Authorization": "Basic " + token,
-                                "Content-Type": "application/json"})
+            connection.request(method, path, body,
+                               {"Authorization": "Basic " + token, "Content-Type": kind})
             reply = connection.getresponse()
-            return reply.status, reply.read().decode("utf-8", "replace")
+            return reply.status, reply.read()
         except http.client.HTTPException as e:
             raise OSError(str(e)) from e
         finally:
@@ -267,18 +278,19 @@ class Core:
         not known."""
         status, text = self.http("POST", "/db/execute?transaction", list(statements))
         if status != 200:
-            raise OSError(f"{status} {text}")
+            raise OSError(f"{status} {text!r}")
         reply = json.loads(text)
         errors = [r["error"] for r in [reply] + reply.get("results", []) if "error" in r]
         if errors:
             raise OSError("; ".join(errors))
         return reply["results"]
 
-    def query(self, sql, *values, level="none"):
-        status, text = self.http("POST", f"/db/query?level={level}", [[sql, *values]])
-        if status != 200 or "error" in text:
-            raise OSError(f"{status} {text}")
-        return json.loads(text)["results"][0].get("values", [])
+    def http_up(self):
+        """Whether its rqlited answers at all."""
+        try:
+            return self.http("GET", "/status")[0] == 200
+        except OSError:
+            return False
 
     def nodes(self):
         """{id: node} as this core's rqlited sees the cluster; {} if it does not answer."""
@@ -320,7 +332,7 @@ class Cluster:
         self.founders = [NET + str(n) for n in range(1, count + 1)]
         harness.loopback_up()
         os.makedirs(os.path.join(self.folder, "tls"))
-        certificates(os.path.join(self.folder, "tls"), [NET + str(n) for n in range(1, count + 3)])
+        certificates(os.path.join(self.folder, "tls"), [NET + str(n) for n in range(1, 5)])
         ip("link add name sw type bridge", "link set sw up")
         for _ in range(count):
             self.add(**more)
@@ -436,76 +448,6 @@ class Cluster:
             core.end_namespaces()
         ip("link del sw")
         assert not failures, "\n".join(failures)
-
-
-class Sample:
-    def __init__(self, core, name, sent, ms, got):
-        self.core, self.name, self.sent, self.ms, self.got = core, name, sent, ms, got
-
-    @property
-    def lost(self):
-        return self.ms < 0
-
-    def __repr__(self):
-        return f"{self.core} {self.name} at {self.sent:.3f}: {' '.join(self.got)} ({self.ms} ms)"
-
-
-class Stream:
-    """Clients that ask all cores all names of Cluster.expected(), RATE questions a second to each core
-    (stream.py). Lost: not answered within a second of the one try. Wrong: answered otherwise than
-    expected() says: an error, NXDOMAIN or no address for what exists, an address for what does not,
-    another address."""
-
-    def __init__(self, cluster, rate=50):
-        self.wanted = cluster.expected()
-        self.cluster = cluster
-        self.samples = []
-        self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "stream.py")], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True)
-        self._say({"cores": {core.id: core.address for core in cluster}, "names": list(self.wanted),
-                   "rate": rate})
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.process.stdout.close()
-
-    def _say(self, what):
-        self.process.stdin.write(json.dumps(what) + "\n")
-        self.process.stdin.flush()
-
-    def read(self):
-        """Fetches what was asked until now, and waits for the answers."""
-        self._say("report")
-        self.samples += [Sample(*one) for one in json.loads(self.process.stdout.readline())]
-
-    def during(self, cores, since=0.0, before=float("inf")):
-        names = {core.id for core in cores}
-        return [s for s in self.samples if s.core in names and since <= s.sent < before]
-
-    def faultless(self, what, cores, since=0.0, before=float("inf")):
-        """Every question to CORES sent in that time was answered, and right; one line about it."""
-        self.read()
-        asked = self.during(cores, since, before)
-        lost = [s for s in asked if s.lost]
-        wrong = [s for s in asked if not s.lost and not self.wanted[s.name](s.got)]
-        slow = sorted(s.ms for s in asked if not s.lost)
-        print(f"{what}: asked {len(asked)} of {', '.join(c.id for c in cores)}: lost {len(lost)}, "
-              f"wrong {len(wrong)}; slowest answer {slow[-1] if slow else '-'} ms")
-        assert asked, what + ": nothing was asked"
-        assert not lost and not wrong, f"{what}: lost {lost[:10]}\nwrong {wrong[:10]}\n" + "\n".join(
-            core.tail() for core in cores)
-
-    def first_answer(self, core):
-        """Seconds from CORE's start to the first question answered (right or not) after it."""
-        until(f"{core.id} answers after its start", lambda: core.values("nobody"), 10)
-        self.read()
-        first = min(s.sent + s.ms / 1000 for s in self.during([core], core.started) if not s.lost)
-        return first, first - core.started
 
 
 def now():

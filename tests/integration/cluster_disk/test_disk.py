@@ -1,0 +1,63 @@
+"""Proven: the disk of one node is full, a follower's and then the leader's. Every core goes on answering
+every question right, the full one included; writes on the others go on (for the leader's disk: once
+another leads). With space again the node is what the others are, digest and all, without anybody's
+help, and every acknowledged write is everywhere."""
+import os
+
+import pytest
+
+import clients
+import cluster as c
+import harness
+
+DISK = "48m"
+
+if not harness.INSIDE:
+
+    def test_in_namespaces():
+        harness.rerun_in_namespace(__file__, "-n", "-m")
+
+else:
+
+    @pytest.fixture(scope="module")
+    def cluster():
+        made = c.Cluster(c.newest(), disk=DISK).form()
+        yield made
+        made.end()
+
+    def fill(core):
+        """Until not an octet fits."""
+        with open(os.path.join(core.data, "ballast"), "ab", buffering=0) as f:
+            for size in (65536, 4096, 512, 1):
+                try:
+                    while True:
+                        f.write(b"x" * size)
+                except OSError:
+                    continue
+
+    def free(core):
+        os.unlink(os.path.join(core.data, "ballast"))
+
+    def full_disk(cluster, core, what):
+        others = cluster.others(core)
+        with clients.Stream(cluster) as stream:
+            with clients.Writer(cluster, others, what) as writer:
+                writer.wait_acknowledged(3)
+                fill(core)
+                # Enough that it must be felt: a page that is in memory already takes some.
+                writer.wait_acknowledged(20, deadline_s=60)
+                failed = core.dnsctl("records", "set", "onfull", "A", "192.0.2.99", expect=None)
+                print(f"{what}: a write there: exit {failed.code} {failed.err.strip()}")
+                free(core)
+                cluster.ready(deadline_s=60)
+                writer.wait_acknowledged(3)
+            writer.all_there()
+            stream.faultless(f"{what}'s disk full", cluster)
+        cluster.settled()
+        cluster.agree()
+
+    def test_follower(cluster):
+        full_disk(cluster, cluster.others(cluster.leader())[0], "follower")
+
+    def test_leader(cluster):
+        full_disk(cluster, cluster.leader(), "leader")
