@@ -23,6 +23,7 @@ static const struct option options[] = {
     {"--ipv6", ARGS_IPV6, offsetof(struct args, ipv6)},
     {"--url", ARGS_URL, offsetof(struct args, url)},
     {"--available", ARGS_AVAILABLE, offsetof(struct args, available)},
+    {"--force", ARGS_FORCE, 0},
 };
 #define OPTIONS (sizeof options / sizeof options[0])
 

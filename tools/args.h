@@ -26,6 +26,7 @@ enum args_option {
     ARGS_IPV6 = 1 << 8,
     ARGS_URL = 1 << 9,
     ARGS_AVAILABLE = 1 << 10,
+    ARGS_FORCE = 1 << 11,
 };
 /* What every command takes. */
 #define ARGS_COMMON (ARGS_CONFIG | ARGS_JSON | ARGS_HELP | ARGS_VERSION)

@@ -22,26 +22,55 @@ static void say(const struct cli *cli, const char *kind, char *text)
     fprintf(stderr, "%s: %s%s\n", cli->program, kind, text);
 }
 
-int cli_fail(const struct cli *cli, const char *fmt, ...)
+static void say_wrong(const struct cli *cli, const char *fmt, va_list ap, const char *more)
 {
     char text[LINE_MAX_LEN];
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    if (n >= 0 && (size_t)n < sizeof text) {
+        snprintf(text + n, sizeof text - (size_t)n, "%s", more);
+    }
+    say(cli, "", text);
+    if (cli->said != NULL) {
+        snprintf(cli->said->text, sizeof cli->said->text, "%s", text);
+    }
+}
+
+int cli_fail(const struct cli *cli, const char *fmt, ...)
+{
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    say_wrong(cli, fmt, ap, "");
     va_end(ap);
-    say(cli, "", text);
     return CLI_FAILED;
 }
 
 int cli_nothing(const struct cli *cli, const char *fmt, ...)
 {
-    char text[LINE_MAX_LEN];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    say_wrong(cli, fmt, ap, "");
     va_end(ap);
-    say(cli, "", text);
     return CLI_NOTHING;
+}
+
+int cli_code(enum err e)
+{
+    return err_is_transient(e) ? CLI_UNAVAIL : CLI_FAILED;
+}
+
+int cli_fail_store(const struct cli *cli, enum err e, const char *fmt, ...)
+{
+    const char *more = "";
+    va_list ap;
+    if (err_is_transient(e)) {
+        more = !cli->writes       ? "; try again"
+               : e == ERR_TIMEOUT ? "; whether it was written is not known"
+                                  : "; nothing was written, try again";
+    }
+    va_start(ap, fmt);
+    say_wrong(cli, fmt, ap, more);
+    va_end(ap);
+    return cli_code(e);
 }
 
 void cli_warn(const struct cli *cli, const char *fmt, ...)
@@ -52,6 +81,27 @@ void cli_warn(const struct cli *cli, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     say(cli, "warning: ", text);
+}
+
+void cli_begin_output(const struct cli *cli)
+{
+    if (cli->said != NULL) {
+        cli->said->document = true;
+    }
+}
+
+void cli_print_error(const struct cli *cli, int code)
+{
+    static const char *const ids[] = {[CLI_FAILED] = "failed",
+                                      [CLI_NOTHING] = "nothing",
+                                      [CLI_UNAVAIL] = "unavailable",
+                                      [CLI_ATTENTION] = "attention"};
+    const struct cli_said *said = cli->said;
+    if (cli_json(cli) && code != CLI_OK && said != NULL && !said->document &&
+        said->text[0] != '\0') {
+        cli_print_json_own(
+            json_pack("{s:{s:s, s:o}}", "error", "id", ids[code], "message", cli_text(said->text)));
+    }
 }
 
 int cli_output_failed(const struct cli *cli, int reason)
@@ -99,7 +149,7 @@ int cli_open(struct cli *cli, enum db_mode mode)
         return cli_nothing(cli, "there is no store yet (%s)", info.text);
     }
     if (e != ERR_OK) {
-        return cli_fail(cli, "the store: %s", info.text);
+        return cli_fail_store(cli, e, "the store: %s", info.text);
     }
     return CLI_OK;
 }
@@ -227,6 +277,7 @@ int cli_write_output(const struct cli *cli, const char *file, const char *text, 
 {
     struct err_info info = {.text = ""};
     if (file == NULL || strcmp(file, "-") == 0) {
+        cli_begin_output(cli);
         fwrite(text, 1, len, stdout); /* main() looks whether it arrived */
         return CLI_OK;
     }

@@ -1,6 +1,7 @@
 /* What every command of dnsctl shares: the command line, the configuration, the store, and the way
  * things are said. Text for people goes to stdout, one JSON document with --json; what is wrong
- * goes to stderr as one line `dnsctl: ...`. A command returns the exit code.
+ * goes to stderr as one line `dnsctl: ...` (and with --json as an object `error` to stdout, if
+ * nothing else was printed there). A command returns the exit code.
  *
  * Tools are boot-like code: out of memory aborts with one line, and anything may block.
  */
@@ -17,10 +18,24 @@
 #include "dnsd/zone/names.h"
 #include "dnsd/zone/user.h"
 
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_NOTHING = 2 /* nothing there, or usage */ };
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_NOTHING = 2,   /* nothing there, or usage */
+    CLI_UNAVAIL = 3,   /* the store cannot be reached or written now; later it may */
+    CLI_ATTENTION = 4, /* status: all works here, but not on every core */
+};
+
+/* What was said last of what is wrong, for --json. */
+struct cli_said {
+    bool document; /* something is on stdout already */
+    char text[2048];
+};
 
 struct cli {
-    const char *program; /* borrowed: as it was called, without the folder */
+    const char *program;   /* borrowed: as it was called, without the folder */
+    struct cli_said *said; /* borrowed: main's; NULL: nobody asks */
+    bool writes;           /* the command is one that changes rows */
     struct args args;
     struct config config;        /* owned */
     struct names *names;         /* owned; NULL until cli_names() */
@@ -36,6 +51,11 @@ struct cli {
 int cli_fail(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same for what is not there, or asked in a wrong way: CLI_NOTHING. */
 int cli_nothing(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same after the store ended an operation with E: CLI_UNAVAIL if it may go through later, and
+ * says whether anything was written. */
+int cli_fail_store(const struct cli *cli, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The exit code for E, not ERR_OK, without a word. */
+int cli_code(enum err e);
 /* Something worth knowing that does not stop the command. */
 void cli_warn(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -47,6 +67,11 @@ static inline bool cli_json(const struct cli *cli)
 /* Standard output could not be written, for REASON (errno): CLI_FAILED, but a reader that went away
  * ends the program as it ends any other: by SIGPIPE, silently. */
 int cli_output_failed(const struct cli *cli, int reason);
+
+/* With --json: prints what was said to be wrong, unless the command has printed a document. */
+void cli_print_error(const struct cli *cli, int code);
+/* Standard output has been begun: an error will not be printed there as well. */
+void cli_begin_output(const struct cli *cli);
 
 /* One JSON document on stdout. Owns DOCUMENT. */
 void cli_print_json_own(json_t *document);

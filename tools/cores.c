@@ -56,8 +56,9 @@ int cores_list(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
-    if (db_cores_list(cli->db, &cores, &info) != ERR_OK) {
-        return cli_fail(cli, "%s", info.text);
+    enum err e = db_cores_list(cli->db, &cores, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     if (cli_json(cli)) {
         cli_print_json_own(json_pack("{s:o}", "cores", cores_list_json(&cores)));
@@ -151,8 +152,9 @@ static int put(struct cli *cli, const struct store_core *core, bool is_new)
 {
     struct err_info info = {.text = ""};
     enum store_put how = is_new ? STORE_ONLY_NEW : STORE_REPLACE;
-    if (db_core_put(cli->db, core, how, &info) != ERR_OK) {
-        return cli_fail(cli, "core %s: %s", core->id, info.text);
+    enum err e = db_core_put(cli->db, core, how, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "core %s: %s", core->id, info.text);
     }
     if (cli_json(cli)) {
         cli_print_json_own(json_pack("{s:o, s:b}", "core", core_json(core), "added", is_new));
@@ -173,8 +175,9 @@ int cores_set(struct cli *cli)
     if (code != CLI_OK || (code = cli_open(cli, DB_WRITE)) != CLI_OK) {
         return code;
     }
-    if (db_cores_list(cli->db, &cores, &info) != ERR_OK) {
-        return cli_fail(cli, "%s", info.text);
+    enum err e = db_cores_list(cli->db, &cores, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     const struct store_core *old = find(&cores, cli->words[0], label, &info);
     if (old != NULL) {
@@ -201,8 +204,9 @@ int cores_drain(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
-    if (db_cores_list(cli->db, &cores, &info) != ERR_OK) {
-        return cli_fail(cli, "%s", info.text);
+    enum err e = db_cores_list(cli->db, &cores, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     const struct store_core *old = find(&cores, cli->words[0], label, &info);
     if (old == NULL) {
@@ -228,15 +232,16 @@ int cores_delete(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
-    if (db_cores_list(cli->db, &cores, &info) != ERR_OK) {
-        return cli_fail(cli, "%s", info.text);
+    enum err e = db_cores_list(cli->db, &cores, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     const struct store_core *old = find(&cores, cli->words[0], label, &info);
-    enum err e = old != NULL ? db_core_delete(cli->db, old->id, &info) : ERR_NOTFOUND;
+    e = old != NULL ? db_core_delete(cli->db, old->id, &info) : ERR_NOTFOUND;
     if (e == ERR_NOTFOUND) {
         code = cli_nothing(cli, "there is no core %s", cli->words[0]);
     } else if (e != ERR_OK) {
-        code = cli_fail(cli, "core %s: %s", old->id, info.text);
+        code = cli_fail_store(cli, e, "core %s: %s", old->id, info.text);
     } else if (cli_json(cli)) {
         cli_print_json_own(json_pack("{s:s}", "deleted", old->id));
     } else {

@@ -21,42 +21,46 @@ struct command {
     int (*run)(struct cli *cli);
     unsigned options; /* besides ARGS_COMMON */
     size_t min, max;  /* words after noun and verb */
+    bool writes;
 };
 
 #define MANY ARGS_WORDS_MAX
 
 static const struct command commands[] = {
     {"records", "list", "[NAME]", "what is stored and what the configuration fixes", records_list,
-     0, 0, 1},
+     0, 0, 1, false},
     {"records", "set", "NAME TYPE VALUE... [--ttl N]",
      "replace the values of one type at a name; its other types stay", records_set, ARGS_TTL, 3,
-     MANY},
+     MANY, true},
     {"records", "delete", "NAME [TYPE]", "remove one type, or everything stored at a name",
-     records_delete, 0, 1, 2},
+     records_delete, 0, 1, 2, true},
     {"records", "load", "FILE|- [--dry-run] [--replace]",
      "bring the store to what a YAML or JSON file says, all or nothing", records_load,
-     ARGS_DRY_RUN | ARGS_REPLACE, 1, 1},
-    {"records", "export", "[FILE]", "write what `load` reads", records_export, 0, 0, 1},
+     ARGS_DRY_RUN | ARGS_REPLACE, 1, 1, true},
+    {"records", "export", "[FILE]", "write what `load` reads", records_export, 0, 0, 1, false},
     {"records", "import-zone", "FILE|- [--dry-run] [--replace]",
-     "the same as load, from a zone file", records_import_zone, ARGS_DRY_RUN | ARGS_REPLACE, 1, 1},
-    {"records", "export-zone", "[FILE]", "write a zone file", records_export_zone, 0, 0, 1},
-    {"users", "list", "", "every user and its core", users_list, 0, 0, 0},
-    {"users", "get", "NAME", "the core of one user", users_get, 0, 1, 1},
+     "the same as load, from a zone file", records_import_zone, ARGS_DRY_RUN | ARGS_REPLACE, 1, 1,
+     true},
+    {"records", "export-zone", "[FILE]", "write a zone file", records_export_zone, 0, 0, 1, false},
+    {"users", "list", "", "every user and its core", users_list, 0, 0, 0, false},
+    {"users", "get", "NAME", "the core of one user", users_get, 0, 1, 1, false},
     {"users", "set", "NAME [CORE]",
-     "put a user on a core; a new one without CORE goes where there are fewest", users_set, 0, 1,
-     2},
-    {"users", "delete", "NAME", "forget a user", users_delete, 0, 1, 1},
+     "put a user on a core; a new one without CORE goes where there are fewest", users_set, 0, 1, 2,
+     true},
+    {"users", "delete", "NAME", "forget a user", users_delete, 0, 1, 1, true},
     {"users", "load", "FILE|-", "add and move users from a CSV file `name,core`", users_load, 0, 1,
-     1},
-    {"cores", "list", "", "every core", cores_list, 0, 0, 0},
+     1, true},
+    {"cores", "list", "", "every core", cores_list, 0, 0, 0, false},
     {"cores", "set", "ID [--ip A] [--ipv6 A] [--url U] [--available yes|no]",
      "add a core or change it; an empty value removes", cores_set,
-     ARGS_IP | ARGS_IPV6 | ARGS_URL | ARGS_AVAILABLE, 1, 1},
+     ARGS_IP | ARGS_IPV6 | ARGS_URL | ARGS_AVAILABLE, 1, 1, true},
     {"cores", "drain", "ID", "send no new users and no service traffic to a core", cores_drain, 0,
-     1, 1},
-    {"cores", "delete", "ID", "forget a core that has no users", cores_delete, 0, 1, 1},
-    {"status", NULL, "", "the running daemon and the store", status_show, 0, 0, 0},
-    {"delegation", NULL, "", "what to enter at the registrar", delegation_show, 0, 0, 0},
+     1, 1, true},
+    {"cores", "delete", "ID [--force]",
+     "take a core out of the database's cluster and forget it; --force: though users are on it",
+     cores_delete, ARGS_FORCE, 1, 1, true},
+    {"status", NULL, "", "the running daemon and the store", status_show, 0, 0, 0, false},
+    {"delegation", NULL, "", "what to enter at the registrar", delegation_show, 0, 0, 0, false},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -96,7 +100,8 @@ static void print_usage(FILE *out, const struct cli *cli, const char *noun, cons
     fputs("\n  -c FILE    the configuration (else $DNSD_CONFIG, else /etc/dnsd/dnsd.yml)\n"
           "  --json     one JSON document instead of text\n"
           "  --help, --version\n"
-          "exit code: 0 done, 1 failed, 2 nothing there or wrong usage\n",
+          "exit code: 0 done, 1 failed, 2 nothing there or wrong usage,\n"
+          "           3 the store cannot be reached or written now, 4 (status) not all is well\n",
           out);
 }
 
@@ -160,6 +165,7 @@ static int load_config(struct cli *cli)
 static int run(struct cli *cli, const struct command *c, size_t own_words)
 {
     const char *option = args_not_allowed(&cli->args, ARGS_COMMON | c->options);
+    cli->writes = c->writes;
     cli->words = cli->args.words + own_words;
     cli->count = cli->args.count - own_words;
     if (option != NULL) {
@@ -219,7 +225,8 @@ static int dispatch(struct cli *cli)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.program = "dnsctl"};
+    struct cli_said said = {.document = false};
+    struct cli cli = {.program = "dnsctl", .said = &said};
     struct err_info info = {.text = ""};
     if (argc > 0) {
         const char *slash = strrchr(argv[0], '/');
@@ -227,10 +234,9 @@ int main(int argc, char **argv)
     }
     log_setup(LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
     umask(0027); /* as the daemon: rows, and what is exported of them, are not for everybody */
-    if (args_parse(argc, argv, &cli.args, &info) != ERR_OK) {
-        return cli_nothing(&cli, "%s", info.text);
-    }
-    int code = dispatch(&cli);
+    enum err e = args_parse(argc, argv, &cli.args, &info);
+    int code = e == ERR_OK ? dispatch(&cli) : cli_nothing(&cli, "%s", info.text);
+    cli_print_error(&cli, code);
     if (fflush(stdout) != 0) {
         return cli_output_failed(&cli, errno);
     }

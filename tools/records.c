@@ -331,8 +331,9 @@ int records_set(struct cli *cli)
     if ((code = cli_open(cli, DB_WRITE)) != CLI_OK) {
         return code;
     }
-    if (change_row(&edit, set_values, &info) != ERR_OK) {
-        return cli_fail(cli, "%s", info.text);
+    enum err e = change_row(&edit, set_values, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     wire_type_to_text(edit.type, type);
     if (cli_json(cli)) {
@@ -383,7 +384,7 @@ int records_delete(struct cli *cli)
                            type != NULL ? " of type " : "", type != NULL ? type : "");
     }
     if (e != ERR_OK) {
-        return cli_fail(cli, "%s", info.text);
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     if (cli_json(cli)) {
         cli_print_json_own(

@@ -92,9 +92,13 @@ static int judge(struct work *w)
 {
     struct err_info info = {.text = ""};
     struct progress bar;
-    if (w->cli->db != NULL && (taken_scan(w->cli, "core-info/", NULL, &w->cores, &info) != ERR_OK ||
-                               find_users(w, &info) != ERR_OK)) {
-        return cli_fail(w->cli, "the store: %s", info.text);
+    enum err e =
+        w->cli->db != NULL ? taken_scan(w->cli, "core-info/", NULL, &w->cores, &info) : ERR_OK;
+    if (e == ERR_OK && w->cli->db != NULL) {
+        e = find_users(w, &info);
+    }
+    if (e != ERR_OK) {
+        return cli_fail_store(w->cli, e, "the store: %s", info.text);
     }
     progress_start(&bar, "checking", w->plan.count);
     for (size_t i = 0; i < w->plan.count; i++) {
@@ -168,8 +172,7 @@ static int apply(struct work *w, bool *raced)
     plan_changes_free(list, count);
     *raced = e == ERR_CONFLICT;
     if (e != ERR_OK && !*raced) {
-        return cli_fail(w->cli, "the store: %s",
-                        info.text); /* a write that fails changes nothing */
+        return cli_fail_store(w->cli, e, "the store: %s", info.text);
     }
     return CLI_OK;
 }

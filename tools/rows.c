@@ -75,9 +75,10 @@ int rows_read(struct cli *cli, struct rows *out)
 {
     struct err_info info = {.text = ""};
     *out = (struct rows){.count = 0};
-    if (cli->db != NULL && db_scan(cli->db, PREFIX, on_row, out, &info) != ERR_OK) {
+    enum err e = cli->db != NULL ? db_scan(cli->db, PREFIX, on_row, out, &info) : ERR_OK;
+    if (e != ERR_OK) {
         rows_free(out);
-        return cli_fail(cli, "the store: %s", info.text);
+        return cli_fail_store(cli, e, "the store: %s", info.text);
     }
     for (size_t i = 0; i < out->count; i++) {
         row_parse(cli, &out->items[i]);

@@ -219,6 +219,7 @@ int status_show(struct cli *cli)
         json_object_set_new(o, "store",
                             looked == ERR_OK ? store_json(&store)
                                              : json_pack("{s:o}", "error", cli_text(info.text)));
+        cli_begin_output(cli);
         cli_print_json_own(o);
     } else {
         if (asked == ERR_OK) {

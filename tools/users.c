@@ -61,6 +61,7 @@ int users_list(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
+    cli_begin_output(cli);
     if (listing.json) {
         fputs("{\"users\": [", stdout);
     } else if (listing.hashed) {
@@ -73,7 +74,7 @@ int users_list(struct cli *cli)
         return cli_output_failed(cli, listing.failure);
     }
     if (e != ERR_OK) {
-        return cli_fail(cli, "the store: %s", info.text);
+        return cli_fail_store(cli, e, "the store: %s", info.text);
     }
     if (listing.json) {
         fputs("\n]}\n", stdout);
@@ -159,8 +160,9 @@ int users_get(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
-    if (find(cli, &user, &info) != ERR_OK) {
-        code = cli_fail(cli, "the store: %s", info.text);
+    enum err e = find(cli, &user, &info);
+    if (e != ERR_OK) {
+        code = cli_fail_store(cli, e, "the store: %s", info.text);
     } else if (user.row == NULL) {
         code = cli_nothing(cli, "there is no user %s", cli->words[0]);
     } else {
@@ -225,8 +227,9 @@ static int put(struct cli *cli, const struct user *u, const char *core)
         return print_user(cli, name, row, core, "stays on");
     }
     enum store_put how = is_new ? STORE_ONLY_NEW : STORE_REPLACE;
-    if (db_user_put(cli->db, row, core, how, &info) != ERR_OK) {
-        return cli_fail(cli, "user %s: %s", name, info.text);
+    enum err e = db_user_put(cli->db, row, core, how, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "user %s: %s", name, info.text);
     }
     return print_user(cli, name, row, core, is_new ? "added to" : "moved to");
 }
@@ -241,11 +244,18 @@ int users_set(struct cli *cli)
     if (code != CLI_OK) {
         return code;
     }
-    if (find(cli, &user, &info) != ERR_OK || db_cores_list(cli->db, &cores, &info) != ERR_OK) {
-        code = cli_fail(cli, "the store: %s", info.text);
-    } else if (user.row == NULL && (names_label(cli->words[0], label, &info) != ERR_OK ||
-                                    check_new(cli, label, &info) != ERR_OK)) {
-        code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
+    enum err e = find(cli, &user, &info);
+    if (e == ERR_OK) {
+        e = db_cores_list(cli->db, &cores, &info);
+    }
+    if (e == ERR_OK && user.row == NULL) {
+        e = names_label(cli->words[0], label, &info);
+    }
+    if (e == ERR_OK && user.row == NULL) {
+        e = check_new(cli, label, &info);
+    }
+    if (e != ERR_OK) {
+        code = cli_fail_store(cli, e, "user %s: %s", cli->words[0], info.text);
     } else if (user.row != NULL && cli->count == 1) {
         code = put(cli, &user, user.core); /* without a core, one who has a place keeps it */
     } else {
@@ -275,7 +285,7 @@ int users_delete(struct cli *cli)
     if (e == ERR_NOTFOUND || (e == ERR_OK && user.row == NULL)) {
         code = cli_nothing(cli, "there is no user %s", cli->words[0]);
     } else if (e != ERR_OK) {
-        code = cli_fail(cli, "user %s: %s", cli->words[0], info.text);
+        code = cli_fail_store(cli, e, "user %s: %s", cli->words[0], info.text);
     } else if (cli_json(cli)) {
         cli_print_json_own(json_pack("{s:o}", "deleted", cli_text(shown(cli, &user))));
     } else {

@@ -172,12 +172,13 @@ static int write_all(struct load *l, struct store_tally *total)
     progress_end(&bar);
     free(tokens);
     free(users);
-    if (e != ERR_OK && done > 0) {
-        return cli_fail(l->cli,
-                        "the store: %s (%zu of %zu users are in; load the file again for the rest)",
-                        info.text, done, l->set.count);
+    if (e != ERR_OK) { /* the store may have divided the last ones too (store_users_load) */
+        cli_fail(l->cli,
+                 "the store: %s (%s%zu of %zu users are in; load the file again for the rest)",
+                 info.text, err_is_transient(e) ? "at least " : "", done, l->set.count);
+        return cli_code(e);
     }
-    return e == ERR_OK ? CLI_OK : cli_fail(l->cli, "the store: %s", info.text);
+    return CLI_OK;
 }
 
 static int load(struct load *l)
@@ -188,9 +189,12 @@ static int load(struct load *l)
     if (code != CLI_OK) {
         return code;
     }
-    if (taken_scan(l->cli, "core-info/", NULL, &l->cores, &info) != ERR_OK ||
-        taken_scan(l->cli, "dns-record/", NULL, &l->records, &info) != ERR_OK) {
-        return cli_fail(l->cli, "the store: %s", info.text);
+    enum err e = taken_scan(l->cli, "core-info/", NULL, &l->cores, &info);
+    if (e == ERR_OK) {
+        e = taken_scan(l->cli, "dns-record/", NULL, &l->records, &info);
+    }
+    if (e != ERR_OK) {
+        return cli_fail_store(l->cli, e, "the store: %s", info.text);
     }
     if ((code = read_all(l)) != CLI_OK || (code = write_all(l, &total)) != CLI_OK) {
         return code;

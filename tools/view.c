@@ -101,7 +101,7 @@ int view_make(struct cli *cli, const struct rows *rows, struct view **out)
     }
     if (e != ERR_OK) {
         view_free(v);
-        return cli_fail(cli, "%s", info.text);
+        return cli_fail_store(cli, e, "%s", info.text);
     }
     put_rows(cli, v->zone, rows);
     v->snapshot = zone_commit(v->zone, state.revision);
