@@ -315,6 +315,73 @@ static void of_other_names_of_users(void **state)
     free(hashed.bytes);
 }
 
+/* The file with the user's key at the first MARK (its length, then the key) made longer by an octet,
+ * or with another first octet. */
+static struct file with_key(const struct file *f, const char *mark, size_t mark_len, bool longer,
+                            uint8_t first)
+{
+    struct file out = {.len = f->len + longer};
+    out.bytes = mem_xalloc(out.len);
+    const uint8_t *found = memmem(f->bytes, f->len, mark, mark_len);
+    assert_non_null(found);
+    size_t at = (size_t)(found - f->bytes);
+    memcpy(out.bytes, f->bytes, at + 2);
+    memcpy(out.bytes + at + 2 + longer, f->bytes + at + 2, f->len - at - 2);
+    out.bytes[at] = (uint8_t)(out.bytes[at] + longer);
+    out.bytes[at + 1] = first;
+    if (longer) {
+        out.bytes[at + 2] = 'a';
+    }
+    seal(&out);
+    return out;
+}
+
+/* Whatever wrote it: what cannot be a user's key does not come into the table. */
+static void keys_that_no_user_has(void **state)
+{
+    static const struct {
+        const char *options, *mark;
+        size_t mark_len;
+        bool longer;
+        uint8_t first;
+        bool good;
+    } rows[] = {
+        {OPTIONS, "\6\5alice", 7, false, 5, true},
+        {OPTIONS, "\6\5alice", 7, false, 4, false},
+        {OPTIONS, "\6\5alice", 7, false, 6, false},
+        {OPTIONS, "\6\5alice", 7, true, 6, true},
+        {OPTIONS, "\6\5alice", 7, true, 5, false},
+        {HASHED OPTIONS, "\30\377", 2, false, 0xff, true},
+        {HASHED OPTIONS, "\30\377", 2, false, 23, false},
+        {HASHED OPTIONS, "\30\377", 2, true, 0xff, false},
+        {HASHED OPTIONS, "\30\377", 2, true, 24, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct file f = small_file_of(rows[i].options);
+        struct file other =
+            with_key(&f, rows[i].mark, rows[i].mark_len, rows[i].longer, rows[i].first);
+        if (rows[i].good) {
+            struct zone *z = zone_build(rows[i].options, NULL);
+            uint64_t revision;
+            assert_int_equal(restore(z, other.bytes, other.len, &revision, NULL), ERR_OK);
+            zone_free(z);
+        } else {
+            expect_refused(other.bytes, other.len, rows[i].options, "does not make sense");
+        }
+        free(f.bytes);
+        free(other.bytes);
+    }
+    /* Characters that no name has. */
+    struct file f = small_file();
+    uint8_t *alice = memmem(f.bytes, f.len, "\6\5alice", 7);
+    assert_non_null(alice);
+    alice[3] = '.';
+    seal(&f);
+    expect_refused(f.bytes, f.len, OPTIONS, "does not make sense");
+    free(f.bytes);
+}
+
 static bool holds(const struct file *f, const char *text)
 {
     return memmem(f->bytes, f->len, text, strlen(text)) != NULL;
@@ -466,6 +533,7 @@ int main(void)
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(of_another_kind),
         cmocka_unit_test(of_other_names_of_users),
+        cmocka_unit_test(keys_that_no_user_has),
         cmocka_unit_test(no_name_in_a_file_of_hashed_users),
         cmocka_unit_test(nonsense_with_a_right_checksum),
         cmocka_unit_test(many_users),

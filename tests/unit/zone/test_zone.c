@@ -207,6 +207,41 @@ static void memory_stays_where_it_is(void **state)
     zone_free(z);
 }
 
+/* Each way of calling users takes its own names only, and says so. */
+static void users_of_the_other_mode(void **state)
+{
+    static const char token[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    struct zone *clear = zone_build("apex mc.example.com\n", NULL);
+    struct zone *hashed = zone_build("hashed key\napex mc.example.com\n", NULL);
+    struct err_info info = {.text = ""};
+    (void)state;
+    assert_int_equal(zone_user_put(clear, token, "core-a", &info), ERR_MALFORMED);
+    assert_non_null(strstr(info.text, "piiMode"));
+    assert_non_null(strstr(info.text, "seem to be hashed"));
+    assert_int_equal(zone_user_put(clear, "no good", "core-a", &info), ERR_MALFORMED);
+    assert_null(strstr(info.text, "piiMode"));
+    assert_int_equal(zone_user_put(hashed, token, "core-a", &info), ERR_OK);
+    assert_int_equal(zone_user_put(hashed, "alice", "core-a", &info), ERR_MALFORMED);
+    assert_non_null(strstr(info.text, "64 lower-case hexadecimal digits"));
+    assert_null(strstr(info.text, "alice"));
+    assert_int_equal(zone_user_put(hashed, token, "no good", &info), ERR_MALFORMED);
+    zone_user_delete(clear, token);
+    zone_user_delete(hashed, "alice");
+    const struct zone_snapshot *s = zone_commit(clear, 1);
+    assert_int_equal(s->users, 0);
+    zone_snapshot_unref(s);
+    s = zone_commit(hashed, 1);
+    assert_int_equal(s->users, 1);
+    zone_snapshot_unref(s);
+    zone_user_delete(hashed, token);
+    zone_user_delete(hashed, token);
+    s = zone_commit(hashed, 2);
+    assert_int_equal(s->users, 0);
+    zone_snapshot_unref(s);
+    zone_free(clear);
+    zone_free(hashed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +252,7 @@ int main(void)
         cmocka_unit_test(as_many_core_ids_as_fit),
         cmocka_unit_test(a_change_costs_the_same_in_a_large_zone),
         cmocka_unit_test(memory_stays_where_it_is),
+        cmocka_unit_test(users_of_the_other_mode),
     };
     return cmocka_run_group_tests_name("zone/zone", tests, NULL, NULL);
 }
