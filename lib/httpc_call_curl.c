@@ -94,7 +94,7 @@ const char *httpc_reply_header(const struct httpc_reply *r, const char *name)
         curl_easy_header(r->priv, name, h->amount - 1, CURLH_HEADER, -1, &h) != CURLHE_OK) {
         return NULL;
     }
-    return h->value;
+    return h->value[strspn(h->value, " \t\r\n")] != '\0' ? h->value : ""; /* 7.88: not trimmed */
 }
 
 /* --- the request ------------------------------------------------------------------------- */

@@ -125,8 +125,10 @@ static void perform(struct http_script_conn *c)
     switch (a->kind) {
     case HTTP_SCRIPT_END:
         c->act = NULL;
-        memmove(c->in, c->in + c->request_len, c->in_len - c->request_len + 1);
-        c->in_len -= c->request_len;
+        if (c->request_len > 0) { /* 0: it was the greeting */
+            memmove(c->in, c->in + c->request_len, c->in_len - c->request_len + 1);
+            c->in_len -= c->request_len;
+        }
         read_on(c);
         break;
     case HTTP_SCRIPT_SEND:
@@ -240,16 +242,21 @@ static void on_connection(uv_stream_t *listener, int status)
     assert_int_equal(uv_accept(listener, (uv_stream_t *)&c->tcp), 0);
     uv_tcp_nodelay(&c->tcp, 1);
     uv_read_start((uv_stream_t *)&c->tcp, on_room, on_read);
+    if (s->greeting != NULL) {
+        c->act = s->greeting;
+        perform(c);
+    }
 }
 
-void http_script_open(struct http_script *s, uv_loop_t *loop, http_script_choose *choose, void *ctx)
+void http_script_open_at(struct http_script *s, uv_loop_t *loop, uint16_t port,
+                         http_script_choose *choose, void *ctx)
 {
     struct sockaddr_in at;
     int len = sizeof at;
     *s = (struct http_script){.choose = choose, .ctx = ctx, .handles = 1};
     uv_tcp_init(loop, &s->listener);
     s->listener.data = s;
-    uv_ip4_addr("127.0.0.1", 0, &at);
+    uv_ip4_addr("127.0.0.1", port, &at);
     assert_int_equal(uv_tcp_bind(&s->listener, (struct sockaddr *)&at, 0), 0);
     assert_int_equal(uv_listen((uv_stream_t *)&s->listener, 64, on_connection), 0);
     assert_int_equal(uv_tcp_getsockname(&s->listener, (struct sockaddr *)&at, &len), 0);
@@ -257,11 +264,9 @@ void http_script_open(struct http_script *s, uv_loop_t *loop, http_script_choose
     uv_unref((uv_handle_t *)&s->listener);
 }
 
-void http_script_open_acts(struct http_script *s, uv_loop_t *loop,
-                           const struct http_script_act *acts)
+void http_script_open(struct http_script *s, uv_loop_t *loop, http_script_choose *choose, void *ctx)
 {
-    http_script_open(s, loop, NULL, NULL);
-    s->acts = acts;
+    http_script_open_at(s, loop, 0, choose, ctx);
 }
 
 void http_script_drop(struct http_script *s)

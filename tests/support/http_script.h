@@ -43,8 +43,9 @@ struct http_script {
     uv_tcp_t listener;
     http_script_choose *choose;
     void *ctx;
-    const struct http_script_act *acts; /* of the default choose: the same for all */
-    struct http_script_conn *first;     /* those open now */
+    const struct http_script_act *acts;     /* of the default choose: the same for all */
+    const struct http_script_act *greeting; /* NULL, or performed before any request is there */
+    struct http_script_conn *first;         /* those open now */
     uint16_t port;
     unsigned connections; /* accepted */
     unsigned requests;
@@ -52,11 +53,13 @@ struct http_script {
     unsigned handles;
 };
 
-/* Listens on 127.0.0.1, port S->port. CHOOSE NULL: ACTS for every request. */
+/* Listens on 127.0.0.1, port S->port. CHOOSE NULL: S->acts for every request. A server without
+ * connections does not keep the loop alive. */
 void http_script_open(struct http_script *s, uv_loop_t *loop, http_script_choose *choose,
                       void *ctx);
-void http_script_open_acts(struct http_script *s, uv_loop_t *loop,
-                           const struct http_script_act *acts);
+/* The same on a port that was another's before. */
+void http_script_open_at(struct http_script *s, uv_loop_t *loop, uint16_t port,
+                         http_script_choose *choose, void *ctx);
 /* Closes connections that wait for a request, as a server does whose patience is over. */
 void http_script_drop(struct http_script *s);
 /* Closes everything; the loop must turn until S->handles is 0. */
