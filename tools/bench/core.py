@@ -7,9 +7,11 @@ loopback; a client in Python adds about 30 microseconds to each, far below what 
 import json
 import os
 import platform
+import random
 import shutil
 import signal
 import socket
+import sqlite3
 import statistics
 import struct
 import subprocess
@@ -17,10 +19,12 @@ import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(TOP, "build", "release")
+BUILD = os.environ.get("DNSD_BUILD") or os.path.join(TOP, "build", "release")
 OUT = os.path.join(TOP, "build", "bench")
 DOMAIN = "mc.example.com"
 CORES = 8
+TOOL_LIMIT_S = 1800
+STOP_LIMIT_S = 60
 
 
 def core_ip(i):
@@ -85,42 +89,59 @@ class Prober:
             time.sleep(0.0001)
 
 
-def free_port():
-    """A port free for UDP and TCP; below the ephemeral range, so that no client takes it meanwhile."""
+def _free_ports():
     for port in range(20000 + os.getpid() % 5000, 32000):
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
                 with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as t:
                     u.bind(("127.0.0.1", port))
                     t.bind(("127.0.0.1", port))
-                    return port
         except OSError:
             continue
+        yield port
     raise SystemExit("bench: no free port")
 
 
+_ports = _free_ports()
+
+
+def free_port():
+    """Free for UDP and TCP, another one each time; below the ephemeral range, so that no client takes
+    it meanwhile."""
+    return next(_ports)
+
+
 class Core:
-    """A dnsd of build/release with its own folder, store and port."""
+    """A dnsd of build/release with its own folder, store and port. The store is SQLite."""
+
+    engine = "SQLite"
+    state_folder = "state"
 
     def __init__(self, name, workers=1):
         self.dir = os.path.join(OUT, name)
         shutil.rmtree(self.dir, ignore_errors=True)
-        self.state = os.path.join(self.dir, "state")
+        self.workers = workers
+        self.port = free_port()
+        self.state = os.path.join(self.dir, self.state_folder)
         os.makedirs(self.state)
         self.db = os.path.join(self.state, "platform.db")
-        self.port = free_port()
         self.conf = os.path.join(self.dir, "dnsd.yml")
         with open(self.conf, "w") as f:
-            f.write(
-                "core: {id: core-1, ip: %s}\n"
-                "dnsLess: {isActive: false}\n"
-                "dns: {active: true, domain: %s, port: %d, ip: 127.0.0.1, workers: %d}\n"
-                "storages: {platform: {engine: sqlite}, engines: {sqlite: {path: %s}}}\n"
-                % (core_ip(0), DOMAIN, self.port, workers, self.db)
-            )
+            f.write(self.config())
         self.prober = Prober(self.port)
         self.process = None
         self.log = os.path.join(self.dir, "dnsd.log")
+
+    def config(self):
+        return (
+            "core: {id: core-1, ip: %s}\n"
+            "dnsLess: {isActive: false}\n"
+            "dns: {active: true, domain: %s, port: %d, ip: 127.0.0.1, workers: %d}\n"
+            "storages: %s\n" % (core_ip(0), DOMAIN, self.port, self.workers, self.storages())
+        )
+
+    def storages(self):
+        return "{platform: {engine: sqlite}, engines: {sqlite: {path: %s}}}" % self.db
 
     def command(self, program, *words):
         return [os.path.join(BUILD, program), "-c", self.conf, *words]
@@ -129,7 +150,10 @@ class Core:
         """Runs a tool, returns its seconds."""
         began = time.monotonic()
         done = subprocess.run(
-            self.command(program, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            self.command(program, *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TOOL_LIMIT_S,
         )
         if done.returncode != 0:
             raise SystemExit("bench: %s\n%s" % (" ".join(words), done.stdout.decode()))
@@ -138,32 +162,80 @@ class Core:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def start(self, name, ip):
-        """Starts the daemon; milliseconds until NAME leads to IP."""
+    def spawn(self):
+        """Starts the daemon; the moment of it."""
         with open(self.log, "ab") as log:
             began = time.monotonic()
             self.process = subprocess.Popen(
                 [os.path.join(BUILD, "dnsd"), "-c", self.conf], stdout=log, stderr=log
             )
-        return self.prober.until(name, ip, began, alive=self.alive)
+        return began
+
+    def start(self, name, ip):
+        """Starts the daemon; milliseconds until NAME leads to IP."""
+        return self.prober.until(name, ip, self.spawn(), alive=self.alive)
 
     def stop(self):
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            code = self.process.wait(60)
+            code = self.process.wait(STOP_LIMIT_S)
             self.process = None
             if code != 0:
                 raise SystemExit("bench: dnsd ended with %d; see %s" % (code, self.log))
 
     def forget(self):
-        """Removes all the daemon keeps beside the store: the next start has no snapshot file."""
-        for name in os.listdir(self.state):
-            if not name.startswith("platform.db"):
-                os.remove(os.path.join(self.state, name))
+        """Removes the snapshot file: the next start has the store alone."""
+        path = os.path.join(self.state, "zone.snapshot")
+        if os.path.exists(path):
+            os.remove(path)
 
-    def memory_kib(self):
+    def set_cores(self):
+        for i in range(CORES):
+            self.run("dnsctl", "cores", "set", "core-%d" % (i + 1), "--ip", core_ip(i))
+
+    def write_users(self, users):
+        """The file to load; its path."""
+        path = os.path.join(self.dir, "users.csv")
+        with open(path, "w") as f:
+            f.write("name,core\n")
+            for i in range(users):
+                f.write("%s,core-%d\n" % (user_name(i), user_core(i) + 1))
+        return path
+
+    def ask_some(self, users, count):
+        rng = random.Random(7)
+        for _ in range(count):
+            i = rng.randrange(users)
+            want = (0, [core_ip(user_core(i))])
+            got = self.prober.ask("%s.%s" % (user_name(i), DOMAIN))
+            if got != want:
+                raise SystemExit("bench: %s: %s, not %s" % (user_name(i), got, want))
+
+    def writer(self):
+        """A program other than ours that puts a row: a function of key and value."""
+        db = sqlite3.connect(self.db, isolation_level=None, timeout=30)
+        return lambda key, value: db.execute(
+            "INSERT INTO keyValue(key, value) VALUES(?, ?)", (key, value)
+        )
+
+    def changes_by_row(self, count, pause_s=0.03):
+        """Milliseconds until each write returned, and from then to the answer."""
+        write = self.writer()
+        written, answered = [], []
+        for i in range(count):
+            time.sleep(random.uniform(0.005, pause_s))
+            k = i % CORES
+            began = time.monotonic()
+            write("user-core/new-row-%d" % i, "core-%d" % (k + 1))
+            done = time.monotonic()
+            name = "new-row-%d.%s" % (i, DOMAIN)
+            answered.append(self.prober.until(name, core_ip(k), done, 10))
+            written.append((done - began) * 1e3)
+        return written, answered
+
+    def memory_kib(self, pid=None):
         """Proportional set size: what the process really has, shared pages counted in part."""
-        with open("/proc/%d/smaps_rollup" % self.process.pid) as f:
+        with open("/proc/%d/smaps_rollup" % (pid or self.process.pid)) as f:
             for line in f:
                 if line.startswith("Pss:"):
                     return int(line.split()[1])

@@ -13,53 +13,12 @@ soon a change is answered.
 
 import argparse
 import os
-import random
-import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 
 import core
-
-
-def fill(c, users):
-    """Cores and users; seconds that loading the users took."""
-    for i in range(core.CORES):
-        c.run("dnsctl", "cores", "set", "core-%d" % (i + 1), "--ip", core.core_ip(i))
-    path = os.path.join(c.dir, "users.csv")
-    with open(path, "w") as f:
-        f.write("name,core\n")
-        for i in range(users):
-            f.write("%s,core-%d\n" % (core.user_name(i), core.user_core(i) + 1))
-    return c.run("dnsctl", "users", "load", path)
-
-
-def ask_some(c, users, count):
-    rng = random.Random(7)
-    for _ in range(count):
-        i = rng.randrange(users)
-        want = (0, [core.core_ip(core.user_core(i))])
-        got = c.prober.ask("%s.%s" % (core.user_name(i), core.DOMAIN))
-        if got != want:
-            raise SystemExit("bench: %s: %s, not %s" % (core.user_name(i), got, want))
-
-
-def changes_by_row(c, count):
-    db = sqlite3.connect(c.db, isolation_level=None, timeout=30)
-    took = []
-    for i in range(count):
-        time.sleep(random.uniform(0.005, 0.03))
-        k = i % core.CORES
-        db.execute(
-            "INSERT INTO keyValue(key, value) VALUES(?, ?)",
-            ("user-core/new-row-%d" % i, "core-%d" % (k + 1)),
-        )
-        began = time.monotonic()
-        name = "new-row-%d.%s" % (i, core.DOMAIN)
-        took.append(c.prober.until(name, core.core_ip(k), began, 10))
-    db.close()
-    return took
 
 
 def changes_by_command(c, count):
@@ -83,25 +42,26 @@ def measure(users, rounds, changes):
     ip = core.core_ip(core.user_core(users - 1))
     r = {"users": users}
     try:
-        r["load_s"] = fill(c, users)
+        c.set_cores()
+        r["load_s"] = c.run("dnsctl", "users", "load", c.write_users(users))
         r["store_bytes"] = os.path.getsize(c.db)
         r["start_ms"], r["restart_ms"] = [], []
         for _ in range(rounds):
             c.forget()
             r["start_ms"].append(c.start(last, ip))
-            ask_some(c, users, 5000)
+            c.ask_some(users, 5000)
             c.stop()
             r["restart_ms"].append(c.start(last, ip))
             c.stop()
         c.forget()
         c.start(last, ip)
-        ask_some(c, users, 20000)
+        c.ask_some(users, 20000)
         r["pss_scanned_kib"] = c.memory_at_rest_kib()
         c.stop()
         c.start(last, ip)
-        ask_some(c, users, 20000)
+        c.ask_some(users, 20000)
         r["pss_kib"] = c.memory_at_rest_kib()
-        r["row_ms"] = core.spread(changes_by_row(c, changes))
+        r["row_ms"] = core.spread(c.changes_by_row(changes)[1])
         r["command_ms"] = core.spread(changes_by_command(c, changes))
         r["pss_after_changes_kib"] = c.memory_at_rest_kib()
         c.stop()
