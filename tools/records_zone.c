@@ -311,7 +311,10 @@ static void put_rest(struct exporter *ex, const struct rows *rows)
     struct names_rows none = {.record = false};
     size_t shadowed = 0;
     for (size_t i = 0; i < c->dns.static_entries.count; i++) {
-        put_all(ex, &c->dns.static_entries.items[i].owner, &c->dns.static_entries.items[i].records);
+        const struct config_entry *entry = &c->dns.static_entries.items[i];
+        if (names_fixed(cli_names(ex->cli), &entry->owner) != NAMES_DISCOVERY) {
+            put_all(ex, &entry->owner, &entry->records);
+        }
     }
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];

@@ -21,7 +21,7 @@ FAILED, NOTHING = 1, 2
 
 @pytest.fixture
 def store():
-    d = harness.Dnsd({"dns": {"staticEntries": {"fixed": {"a": "192.0.2.200"}},
+    d = harness.Dnsd({"dns": {"staticEntries": {"fixed": {"a": "192.0.2.200"}, "lsc": {"a": "192.0.2.201"}},
                               "records": {"root": {"mx": [{"exchange": "mx.example.org", "priority": 10}]}}}})
     d.dnsctl("cores", "set", "core-a", "--ip", "192.0.2.1")
     d.dnsctl("cores", "set", "core-b", "--ip", "192.0.2.2")
@@ -334,6 +334,7 @@ def test_export_zone_comes_back_unchanged_and_others_read_it(store):
     store.tool("export-zone", path)
     text = open(path, encoding="ascii").read()
     assert "192.0.2.200" in text and "192.0.2.1\n" in text, "static entries and name servers"
+    assert "lsc" not in text, "founders do not stay founders"
     for command in (["nsd-checkzone", harness.DOMAIN, path], ["named-checkzone", harness.DOMAIN, path]):
         done = subprocess.run([harness.package_program(command[0]), *command[1:]], text=True,
                               capture_output=True, timeout=30, check=False)

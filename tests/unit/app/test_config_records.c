@@ -238,7 +238,7 @@ static void names_around_a_service_name_are_free(void **state)
     struct config_problems p;
     (void)state;
     assert_int_equal(load("dns: {domain: a.example, staticEntries: {x.reg: {a: 192.0.2.1}, "
-                          "_acme.lsc: {txt: t}, reg.x: {a: 192.0.2.1}, lsc.x: {a: 192.0.2.1}}}\n",
+                          "_acme.lsc: {txt: t}, reg.x: {a: 192.0.2.1}, lsc.x: {txt: t}}}\n",
                           &c, &p),
                      ERR_OK);
     assert_int_equal(c.dns.static_entries.count, 4);

@@ -151,6 +151,9 @@ static void founders(void **state)
            1);
     zone_build_add(z, "-core a\n");
     expect(z, "all are", (const struct expectation[]){{"lsc", both}}, 1);
+    const struct zone_snapshot *s = zone_current(z);
+    assert_int_equal(zone_build_find(s, "lsc", TYPE_A).set->same_len, 0); /* does not rotate */
+    zone_snapshot_unref(s);
     zone_free(z);
 #undef SEEDS
 }

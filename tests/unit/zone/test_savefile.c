@@ -496,6 +496,30 @@ static void core_ids_of_any_length(void **state)
     free(f.bytes);
 }
 
+/* The file has one octet for the length of a core's name elsewhere, whose text may have escapes. */
+static void names_of_cores_up_to_the_limit(void **state)
+{
+    (void)state;
+    for (size_t len = 253; len <= 257; len += 4) { /* a dot, and escapes of 4 */
+        char cname[258];
+        struct zone *z = zone_build(OPTIONS, NULL), *again = zone_build(OPTIONS, NULL);
+        for (size_t i = 0; i < len; i++) { /* "\101" is an "e"; 62 of them, and one label more */
+            cname[i] = i == 128 ? '.' : "\\101"[(i - (i > 128)) % 4];
+        }
+        cname[len] = '\0';
+        struct zone_core core = {.id = "a", .cname = cname, .available = true};
+        enum err e = zone_core_put(z, &core, NULL);
+        assert_int_equal(e, len <= UINT8_MAX ? ERR_OK : ERR_MALFORMED);
+        struct file f = save(z, 1);
+        uint64_t revision = 0;
+        assert_int_equal(restore(again, f.bytes, f.len, &revision, NULL), ERR_OK);
+        expect_same_digest(z, again);
+        zone_free(z);
+        zone_free(again);
+        free(f.bytes);
+    }
+}
+
 static void store_ids_up_to_the_limit(void **state)
 {
     char id[ZONE_STORE_ID_MAX + 1];
@@ -538,6 +562,7 @@ int main(void)
         cmocka_unit_test(nonsense_with_a_right_checksum),
         cmocka_unit_test(many_users),
         cmocka_unit_test(core_ids_of_any_length),
+        cmocka_unit_test(names_of_cores_up_to_the_limit),
         cmocka_unit_test(store_ids_up_to_the_limit),
     };
     return cmocka_run_group_tests_name("zone/savefile", tests, NULL, NULL);
