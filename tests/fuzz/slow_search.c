@@ -2,11 +2,12 @@
  *
  * The zone is as nasty as the door lets it be: owners of 40 labels, wildcards below them, chains of
  * 16 aliases between such names, sets of 100 values, delegations of 100 name servers with their
- * addresses, one of them as deep as the owners, and many users, so that nothing stays in the
- * caches. A population of packets is mutated for SECONDS (60); the slowest survive. The cost of a
- * packet is the median of REPEATS calls, each after other packets of the population.
+ * addresses, one of them as deep as the owners, one of name servers that each must be looked for
+ * among the users, and many users, so that nothing stays in the caches. A population of packets is
+ * mutated for SECONDS (60); the slowest survive. The cost of a packet is the median of REPEATS
+ * calls, each after other packets of the population. All of it twice: users in clear, and hashed.
  *
- * Prints the slowest packet of UDP and of TCP (whose answers may be 50 times larger) in
+ * Prints the slowest packets of UDP and of TCP (whose answers may be 50 times larger) in
  * microseconds and hex. Exit 1 if one of UDP costs more than SLOW_LIMIT_US, where the build defines
  * it (a release):
  *   cmake --preset release -B build/slow -DDNSD_TESTS=ON
@@ -31,6 +32,7 @@
 #define DEEP       40
 #define CHAIN      16
 #define MANY       100
+#define GHOSTS     48 /* as many as fit into one answer of UDP */
 
 struct candidate {
     size_t len;
@@ -104,12 +106,12 @@ static void put_cut(struct str *s, const char *owner, unsigned count)
     }
 }
 
-static struct zone *nasty_zone(void)
+static struct zone *nasty_zone(const char *options)
 {
     struct str s = {.text = NULL};
     struct str deep = {.text = NULL};
     struct zone *z;
-    char name[32];
+    char name[32], row[USER_TOKEN_TEXT];
     str_append(&s, "core core-a ip=192.0.2.1 ipv6=2001:db8::1\n");
     str_append(&s, "record ");
     put_deep(&s, 'd', 0);
@@ -120,8 +122,13 @@ static struct zone *nasty_zone(void)
     str_append(&s, ".mc.example.com.\n");
     put_chain(&s);
     put_sets(&s);
-    z = zone_build("apex mc.example.com\n", s.text);
-    zone_snapshot_unref(zone_commit(z, 1));
+    for (unsigned i = 0; i < GHOSTS; i++) {
+        str_appendf(&s, "record ghosts NS - ghost-%u\n", i);
+    }
+    z = zone_build(options, s.text);
+    const struct zone_snapshot *first = zone_commit(z, 1);
+    const struct digest_hmac *key = first->user_key;
+    zone_snapshot_unref(first);
     put_deep(&deep, 'x', 3);
     s.len = 0;
     put_cut(&s, "cut", MANY);
@@ -132,7 +139,8 @@ static struct zone *nasty_zone(void)
     zone_build_add(z, s.text);
     for (unsigned i = 0; i < USERS; i++) {
         snprintf(name, sizeof name, "user-%u", i);
-        if (zone_user_put(z, name, "core-a", NULL) != ERR_OK) {
+        zone_build_user(key, name, row);
+        if (zone_user_put(z, row, "core-a", NULL) != ERR_OK) {
             abort();
         }
     }
@@ -149,8 +157,9 @@ static const uint16_t types[] = {TYPE_A,   TYPE_AAAA,  TYPE_TXT, TYPE_MX, TYPE_N
 /* Names to begin with: those of the zone, and beside and below them. */
 static void random_name(struct str *s)
 {
-    static const char *const shallow[] = {"many",  "some",    "few1",   "cut",    "x.cut", "n1.cut",
-                                          "cut20", "y.cut20", "user-7", "nobody", "lsc",   "dns1"};
+    static const char *const shallow[] = {"many",   "some",  "few1",    "cut",     "x.cut",
+                                          "n1.cut", "cut20", "y.cut20", "user-7",  "nobody",
+                                          "lsc",    "dns1",  "ghosts",  "z.ghosts"};
     static const char kinds[] = "dkx";
     s->len = 0;
     if (random_below(3) == 0) {
@@ -326,14 +335,15 @@ static double report(struct search *s, uint64_t tried)
     return slowest->us;
 }
 
-int main(int argc, char **argv)
+/* The slowest packet of UDP. */
+static double search(const char *mode, const char *options, double seconds)
 {
-    static struct search udp = {.name = "udp", .transport = ANSWER_UDP};
-    static struct search tcp = {.name = "tcp", .transport = ANSWER_TCP};
-    double seconds = argc > 1 ? atof(argv[1]) : 60;
-    random_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    struct zone *z = nasty_zone();
+    static struct search udp, tcp;
+    struct zone *z = nasty_zone(options);
+    udp = (struct search){.name = "udp", .transport = ANSWER_UDP};
+    tcp = (struct search){.name = "tcp", .transport = ANSWER_TCP};
     answerer.snapshot = zone_commit(z, 2);
+    printf("users %s\n", mode);
     double start = now_us();
     uint64_t tried = look(&udp, start + seconds * 0.75e6);
     double us = report(&udp, tried);
@@ -341,6 +351,16 @@ int main(int argc, char **argv)
     report(&tcp, tried);
     zone_snapshot_unref(answerer.snapshot);
     zone_free(z);
+    return us;
+}
+
+int main(int argc, char **argv)
+{
+    double seconds = argc > 1 ? atof(argv[1]) : 60;
+    random_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    double clear = search("in clear", "apex mc.example.com\n", seconds / 2);
+    double hashed = search("hashed", "hashed key\napex mc.example.com\n", seconds / 2);
+    double us = clear > hashed ? clear : hashed;
 #ifdef SLOW_LIMIT_US
     if (us > SLOW_LIMIT_US) {
         printf("more than %d us\n", SLOW_LIMIT_US);
