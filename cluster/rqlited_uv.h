@@ -10,6 +10,11 @@
  * our log, line by line, without its secrets. Once it is READY the member file in state_dir says so,
  * which makes the next start a RESUME (rqlited.h).
  *
+ * A core that was alone and has got another address since (the first one ever, most likely) is
+ * still known to its own Raft state by the old one, at which other cores would look for it after
+ * the next election. Once that state has told that there is nobody else, rqlited is started again
+ * with a peers.json that says the new address; nobody but this core is in it.
+ *
  * Threads: everything on the loop given; callbacks come later, never inside a call.
  */
 #ifndef CLUSTER_RQLITED_UV_H
@@ -19,7 +24,11 @@
 
 #include "rqlited.h"
 
+#define RQLITED_STOP_MS      8000
+#define RQLITED_PASSWORD_MAX 128
+
 struct rqlited;
+struct rqlited_limits; /* rqlited_life.h */
 
 enum rqlited_state {
     RQLITED_WAITING,  /* for the next try, or for somebody to join */
@@ -30,36 +39,40 @@ enum rqlited_state {
     RQLITED_STOPPING
 };
 
-/* Everything is copied. */
+/* Everything is copied. config.auth_file is not read: with a user and a password the file is
+ * <state_dir>/rqlite-auth.json (0600); without, everybody may do everything on loopback. */
 struct rqlited_options {
     struct rqlited_config config;
     const char *password;  /* of config.user */
-    const char *state_dir; /* of ours: auth file, member file */
-    /* Who is known now; called before each start. Fills members and seeds. */
+    const char *state_dir; /* of ours: auth file, member file (rqlite-member). Must exist */
+    /* Who is known now; called before each start. Adds members and seeds (rqlited_peers_add()). */
     void (*known)(void *ctx, struct rqlited_known *out);
-    /* The state or the role has changed. */
+    /* The state, the role or the leader has changed. May call rqlited_stop(). NULL: nobody asks. */
     void (*on_change)(void *ctx);
-    void *ctx; /* borrowed */
+    void *ctx;                           /* borrowed */
+    const struct rqlited_limits *limits; /* borrowed; NULL: the usual */
 };
 
 struct rqlited_view {
     enum rqlited_state state;
-    const char *role;        /* leader, follower, non-voter, "" (not known) */
-    const char *leader;      /* node id; "": none known */
-    const char *version;     /* "": not known */
-    int pid;                 /* 0: not running */
-    unsigned restarts;       /* since we started */
-    const char *last_exit;   /* "": never ended; else how, and what it last complained of */
+    const char *role;      /* leader, follower, non-voter, "" (not known) */
+    const char *leader;    /* node id; "": none known */
+    const char *version;   /* "": not known */
+    int pid;               /* 0: not running */
+    unsigned restarts;     /* since we started */
+    const char *last_exit; /* "": never ended; else how, and what it last complained of */
     size_t voters, nonvoters, unreachable; /* nodes, as this one sees them */
 };
 
-/* ERR_NOTFOUND: bin_path is no program. */
-enum err rqlited_start(uv_loop_t *loop, const struct rqlited_options *options,
-                       struct rqlited **out, struct err_info *info) MUST_USE;
+/* ERR_NOTFOUND, ERR_DENIED: bin_path is no program. One look at the file system, nothing more. The
+ * password must not be longer than RQLITED_PASSWORD_MAX (ERR_LIMIT). */
+enum err rqlited_start(uv_loop_t *loop, const struct rqlited_options *options, struct rqlited **out,
+                       struct err_info *info) MUST_USE;
 /* Borrowed until the next event of the loop. */
 void rqlited_view(const struct rqlited *r, struct rqlited_view *out);
 const char *rqlited_state_text(enum rqlited_state state);
-/* SIGTERM (a leader hands over first), SIGKILL after 8 s. Then DONE, and R is gone. */
+/* SIGTERM (a leader hands over first), SIGKILL after RQLITED_STOP_MS. Then DONE, and R is gone. A
+ * lookup of lsc.<domain> that is under way may keep the loop alive for longer. Once only. */
 void rqlited_stop(struct rqlited *r, void (*done)(void *ctx), void *ctx);
 
 #endif

@@ -164,6 +164,12 @@ static enum err find_program(const char *name, char out[PATH_MAX], struct err_in
     }
 }
 
+enum err proc_find(const char *program, struct err_info *info)
+{
+    char path[PATH_MAX];
+    return find_program(program, path, info);
+}
+
 /* ---- what it says ---- */
 
 static void end_line(struct proc *p)

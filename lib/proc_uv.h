@@ -37,6 +37,8 @@ struct proc_options {
  * interpreter) is a line, and status 127 or 126. */
 enum err proc_start(uv_loop_t *loop, const struct proc_options *options, struct proc **out,
                     struct err_info *info) MUST_USE;
+/* Whether there is such a program, as proc_start() would say. Looks at the file system. */
+enum err proc_find(const char *program, struct err_info *info) MUST_USE;
 int proc_pid(const struct proc *p); /* 0: it has ended */
 /* SIGTERM now, SIGKILL after WAIT_MS; on_exit() comes as always. Idempotent. */
 void proc_stop(struct proc *p, unsigned wait_ms);

@@ -1,0 +1,81 @@
+/* The parts of the supervisor: the driver (rqlited_uv.c), what it finds out before a start
+ * (rqlited_look_uv.c) and while the child runs (rqlited_poll_uv.c). */
+#ifndef CLUSTER_RQLITED_PRIV_H
+#define CLUSTER_RQLITED_PRIV_H
+
+#include <netdb.h>
+
+#include "lib/httpc_curl.h"
+#include "lib/log.h"
+#include "lib/loop_uv.h"
+#include "lib/proc_uv.h"
+#include "members.h"
+#include "rqlited_life.h"
+
+#define RQLITED_TAG       "rqlited"
+#define RQLITED_COMPLAINT 256
+
+struct lookup; /* of lsc.<domain>; lives as long as the resolver takes */
+
+struct rqlited {
+    uv_loop_t *loop;              /* borrowed */
+    struct rqlited_config config; /* its texts are owned, in `texts` */
+    char *texts[12];
+    size_t texts_count;
+    char password[RQLITED_PASSWORD_MAX + 1];
+    char *auth_file, *member_file, *raft_db,
+        *peers_json;               /* owned; auth_file NULL: no credentials */
+    char url[40];                  /* of the HTTP API, without a path */
+    char own[RQLITED_ADDRESS + 8]; /* what it advertises now */
+    void (*known)(void *ctx, struct rqlited_known *out);
+    void (*on_change)(void *ctx);
+    void *ctx; /* borrowed */
+
+    struct rqlited_life life;
+    uv_timer_t timer;   /* the life's WAIT; while planning, the patience with the resolver */
+    struct httpc *http; /* owned */
+    struct proc *proc;  /* NULL: no child */
+    struct rqlited_plan plan;
+    const char *told_why; /* static: the last plan that was logged */
+
+    /* planning */
+    struct loop_work work;
+    enum err work_result;
+    struct err_info work_info;
+    bool auth_written;
+    bool state_gone;                      /* a member file without raft.db */
+    bool readdress;                       /* write peers.json before the next start */
+    char member_as[RQLITED_ADDRESS + 16]; /* "": none */
+    bool member_written;                  /* the member file says `own` */
+    struct lookup *lookup;
+    struct rqlited_peers found;
+    bool looked_up;
+
+    /* polling */
+    bool polling;
+    struct httpc_call *call; /* under way; NULL: none */
+    struct rqlited_event seen;
+    bool exited; /* meanwhile */
+    struct members members;
+    char version[32];
+
+    bool in_call; /* of the user's: no callback now */
+    struct log_limit complaints, denied;
+    char complaint[RQLITED_COMPLAINT], last_line[RQLITED_COMPLAINT];
+    char last_exit[RQLITED_COMPLAINT + 64];
+    char role[16], leader[MEMBERS_ID];
+    void (*done)(void *ctx);
+    void *done_ctx;
+    unsigned open; /* to be closed: timer, http */
+};
+
+/* Each ends in rqlited_planned() or rqlited_polled(), later. */
+void rqlited_look(struct rqlited *r);
+void rqlited_poll(struct rqlited *r);
+/* Gives up waiting for the resolver; its answer is that there was none. No-op otherwise. */
+void rqlited_look_hurry(struct rqlited *r);
+
+void rqlited_planned(struct rqlited *r, enum err e, const struct err_info *info);
+void rqlited_polled(struct rqlited *r);
+
+#endif
