@@ -69,9 +69,8 @@ int cores_list(struct cli *cli)
     return CLI_OK;
 }
 
-/* The id as stored: rows of other programs may have one that we would not have made. */
-static const struct store_core *find(const struct db_cores *cores, const char *text, char *label,
-                                     struct err_info *info)
+const struct store_core *cores_find(const struct db_cores *cores, const char *text, char *label,
+                                    struct err_info *info)
 {
     const struct store_core *exact = db_cores_find(cores, text);
     if (exact != NULL) {
@@ -179,7 +178,7 @@ int cores_set(struct cli *cli)
     if (e != ERR_OK) {
         return cli_fail_store(cli, e, "%s", info.text);
     }
-    const struct store_core *old = find(&cores, cli->words[0], label, &info);
+    const struct store_core *old = cores_find(&cores, cli->words[0], label, &info);
     if (old != NULL) {
         core = *old;
         code = apply_options(cli, &core);
@@ -208,7 +207,7 @@ int cores_drain(struct cli *cli)
     if (e != ERR_OK) {
         return cli_fail_store(cli, e, "%s", info.text);
     }
-    const struct store_core *old = find(&cores, cli->words[0], label, &info);
+    const struct store_core *old = cores_find(&cores, cli->words[0], label, &info);
     if (old == NULL) {
         code = cli_nothing(cli, "there is no core %s", cli->words[0]);
     } else {
@@ -218,34 +217,6 @@ int cores_drain(struct cli *cli)
         if (code == CLI_OK && core.users > 0 && !cli_json(cli)) {
             printf("its users stay until they are moved: %" PRIu64 "\n", core.users);
         }
-    }
-    db_cores_free(&cores);
-    return code;
-}
-
-int cores_delete(struct cli *cli)
-{
-    struct err_info info = {.text = ""};
-    struct db_cores cores = {.count = 0};
-    char label[WIRE_LABEL_MAX + 1] = "";
-    int code = cli_open(cli, DB_READ);
-    if (code != CLI_OK) {
-        return code;
-    }
-    enum err e = db_cores_list(cli->db, &cores, &info);
-    if (e != ERR_OK) {
-        return cli_fail_store(cli, e, "%s", info.text);
-    }
-    const struct store_core *old = find(&cores, cli->words[0], label, &info);
-    e = old != NULL ? db_core_delete(cli->db, old->id, &info) : ERR_NOTFOUND;
-    if (e == ERR_NOTFOUND) {
-        code = cli_nothing(cli, "there is no core %s", cli->words[0]);
-    } else if (e != ERR_OK) {
-        code = cli_fail_store(cli, e, "core %s: %s", old->id, info.text);
-    } else if (cli_json(cli)) {
-        cli_print_json_own(json_pack("{s:s}", "deleted", old->id));
-    } else {
-        printf("core %s deleted\n", old->id);
     }
     db_cores_free(&cores);
     return code;

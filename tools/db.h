@@ -12,16 +12,25 @@
 #include <stdint.h>
 
 #include "dnsd/app/config.h"
+#include "dnsd/app/config_rqlite.h"
 #include "store/store.h"
 
 struct db;
 
 /* DB_READ: the database must be there already, else ERR_NOTFOUND. DB_WRITE: made if need be; when
- * that is done by root, for the account that dnsd will become (`user`). */
+ * that is done by root, for the account that dnsd will become (`user`). INFO says what may help. */
 enum db_mode { DB_READ, DB_WRITE };
 enum err db_open(const struct config *config, enum db_mode mode, struct db **out,
                  struct err_info *info) MUST_USE;
 void db_close(struct db *db);
+
+/* How rqlite is reached, and with which credentials; INFO says what to do without them. Freed with
+ * config_rqlite_free(). */
+enum err db_access(const struct config *config, struct config_rqlite *out,
+                   struct err_info *info) MUST_USE;
+/* Puts where and what may help around what rqlite's refusal said. Returns E. */
+enum err db_explain(enum err e, const struct config *config, const struct config_rqlite *reach,
+                    struct err_info *info);
 
 enum err db_state(struct db *db, struct store_state *out, struct err_info *info) MUST_USE;
 
@@ -56,6 +65,6 @@ const struct store_core *db_cores_find(const struct db_cores *cores, const char 
 
 enum err db_core_put(struct db *db, const struct store_core *core, enum store_put how,
                      struct err_info *info) MUST_USE;
-enum err db_core_delete(struct db *db, const char *id, struct err_info *info) MUST_USE;
+enum err db_core_delete(struct db *db, const char *id, bool force, struct err_info *info) MUST_USE;
 
 #endif

@@ -84,28 +84,93 @@ static enum err hand_over(const struct config *config, struct err_info *info)
     return ERR_OK;
 }
 
+enum err db_access(const struct config *config, struct config_rqlite *out, struct err_info *info)
+{
+    enum err e = config_rqlite_read(config, false, out, info);
+    if (e == ERR_DENIED) {
+        return err_prefix(info, e, "run this as the account of dnsd: ");
+    }
+    if (e == ERR_NOTFOUND) {
+        return err_prefix(info, e, "dnsd writes it when it first starts: ");
+    }
+    return e;
+}
+
+/* Somebody answered, but is without the others. */
+static bool is_of_leaders(const struct err_info *info)
+{
+    return strstr(info->text, "leader") != NULL;
+}
+
+enum err db_explain(enum err e, const struct config *config, const struct config_rqlite *reach,
+                    struct err_info *info)
+{
+    char said[sizeof info->text];
+    if (info == NULL) {
+        return e;
+    }
+    snprintf(said, sizeof said, "%s", info->text[0] != '\0' ? info->text : err_text(e));
+    if (e == ERR_DENIED) {
+        return err_set(info, e,
+                       "rqlite at %s does not know us: %.300s; the credentials come from "
+                       "storages.engines.rqlite.url, else from auth.adminAccessKey",
+                       reach->url, said);
+    }
+    if (e == ERR_UNAVAIL && !is_of_leaders(info)) {
+        return err_set(info, e, "rqlite at %s does not answer: %.400s; is %s running?", reach->url,
+                       said, config->storages.rqlite.external ? "it" : "dnsd");
+    }
+    return e;
+}
+
+static enum err open_sqlite(struct db *db, const struct config *config, struct call *call,
+                            struct store_options *options)
+{
+    const char *path = config->storages.sqlite_path;
+    bool is_new = access(path, F_OK) != 0;
+    options->engine = STORE_SQLITE;
+    options->sqlite_path = path;
+    store_open(&db->loop, options, on_open, call);
+    enum err e = wait(&db->loop, call);
+    if (e == ERR_OK && is_new && config->user != NULL && geteuid() == 0) {
+        e = hand_over(config, call->info);
+    }
+    return e;
+}
+
+static enum err open_rqlite(struct db *db, const struct config *config, struct call *call,
+                            struct store_options *options)
+{
+    struct config_rqlite reach;
+    enum err e = db_access(config, &reach, call->info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    options->engine = STORE_RQLITE;
+    options->rqlite.url = reach.url;
+    options->rqlite.user = reach.user;
+    options->rqlite.password = reach.password;
+    store_open(&db->loop, options, on_open, call);
+    e = wait(&db->loop, call);
+    if (e != ERR_OK) {
+        e = db_explain(e, config, &reach, call->info);
+    }
+    config_rqlite_free(&reach);
+    return e;
+}
+
 enum err db_open(const struct config *config, enum db_mode mode, struct db **out,
                  struct err_info *info)
 {
-    const char *path = config->storages.sqlite_path;
-    bool is_sqlite = !config->storages.engine_rqlite;
-    bool is_new = is_sqlite && access(path, F_OK) != 0;
     struct db *db = mem_xalloc(sizeof *db);
     struct call call = {.info = info, .out.store = &db->store};
-    struct store_options options = {
-        .engine = is_sqlite ? STORE_SQLITE : STORE_RQLITE,
-        .sqlite_path = path,
-        .must_exist = mode == DB_READ,
-    };
+    struct store_options options = {.must_exist = mode == DB_READ};
     if (uv_loop_init(&db->loop) != 0) {
         free(db);
         return err_set(info, ERR_NOMEM, "no event loop: %m");
     }
-    store_open(&db->loop, &options, on_open, &call);
-    enum err e = wait(&db->loop, &call);
-    if (e == ERR_OK && is_new && config->user != NULL && geteuid() == 0) {
-        e = hand_over(config, info);
-    }
+    enum err e = config->storages.engine_rqlite ? open_rqlite(db, config, &call, &options)
+                                                : open_sqlite(db, config, &call, &options);
     if (e != ERR_OK) {
         db_close(db);
         return e;
@@ -322,9 +387,9 @@ enum err db_core_put(struct db *db, const struct store_core *core, enum store_pu
     return wait(&db->loop, &call);
 }
 
-enum err db_core_delete(struct db *db, const char *id, struct err_info *info)
+enum err db_core_delete(struct db *db, const char *id, bool force, struct err_info *info)
 {
     struct call call = {.info = info};
-    store_core_delete(db->store, id, false, on_done, &call);
+    store_core_delete(db->store, id, force, on_done, &call);
     return wait(&db->loop, &call);
 }

@@ -1,6 +1,7 @@
 /* dnsctl status: asks the daemon on its control socket, and looks into the store. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,19 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "columns.h"
 #include "cores.h"
+#include "lib/clock.h"
 #include "lib/jx.h"
 #include "lib/mem.h"
+#include "peers.h"
 
 #define ANSWER_MAX (1024 * 1024)
 #define WAIT_S     5
+/* A core tells what it has once in 5 s, and is listened to every 2 s: what is behind for longer is
+ * behind. */
+#define SETTLE_MS 8000
+#define AGAIN_MS  250
 
 /* ---- the daemon -------------------------------------------------------------------------- */
 
@@ -116,10 +124,14 @@ static enum err look(struct cli *cli, struct store_view *out, struct err_info *i
         e = db_scan(cli->db, "dns-record/", count_row, &out->records, info);
     }
     if (e == ERR_OK) {
-        e = db_scan(cli->db, "user-core/", count_row, &out->users, info);
-    }
-    if (e == ERR_OK) {
         e = db_cores_list(cli->db, &out->cores, info);
+    }
+    if (e == ERR_OK && !cli->config.storages.engine_rqlite) {
+        e = db_scan(cli->db, "user-core/", count_row, &out->users, info);
+    } else if (e == ERR_OK) { /* a million rows over HTTP are too much to ask for a number */
+        for (size_t i = 0; i < out->cores.count; i++) {
+            out->users += out->cores.items[i].users;
+        }
     }
     return e;
 }
@@ -173,6 +185,27 @@ static void print_members(const char *title, const json_t *o)
     printf("\n");
 }
 
+static void print_engine(const json_t *d)
+{
+    struct str line = {.text = NULL};
+    peers_engine_line(d, &line);
+    if (line.len > 0) {
+        columns_clean(line.text);
+        printf("  %s\n", line.text);
+    }
+    str_free(&line);
+}
+
+static void print_peers(const struct peers *p)
+{
+    struct str table = {.text = NULL};
+    peers_table(p, &table);
+    if (table.len > 0) {
+        printf("%s\n", table.text);
+    }
+    str_free(&table);
+}
+
 static void print_daemon(const json_t *d)
 {
     char up[48], age[48];
@@ -180,6 +213,7 @@ static void print_daemon(const json_t *d)
     json_t *address;
     duration(number(d, "uptimeMs"), up);
     duration(number(d, "snapshotAgeMs"), age);
+    bool confirmed = number(d, "snapshotAgeMs") >= 0;
     printf("dnsd %s on core %s, pid %" PRId64 ", up %s\n", text(d, "version"), text(d, "id"),
            number(d, "pid"), up);
     printf("  domain     %s\n  listening ", text(d, "domain"));
@@ -192,51 +226,132 @@ static void print_daemon(const json_t *d)
            " users, %" PRId64 " cores\n",
            number(d, "serial"), number(d, "revision"), number(d, "names"), number(d, "users"),
            number(d, "cores"));
-    printf("  data from  the %s, confirmed %s ago\n", text(d, "source"), age);
+    printf("  data from  the %s, %s%s%s\n", text(d, "source"), confirmed ? "confirmed " : "",
+           confirmed ? age : "not confirmed yet", confirmed ? " ago" : "");
     if (json_is_string(json_object_get(d, "storeError"))) {
         printf("  STORE      %s\n", text(d, "storeError"));
     }
+    print_engine(d);
     print_members("queries", json_object_get(d, "queries"));
     print_members("answers", json_object_get(d, "rcodes"));
     printf("  dropped    %" PRId64 "\n  tcp        %" PRId64 " connections\n\n",
            number(d, "dropped"), number(d, "tcpConnections"));
 }
 
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+/* Everything that is known; owned. */
+struct page {
+    json_t *daemon; /* NULL: it does not answer */
+    struct err_info no_daemon;
+    enum err looked; /* into the store */
+    struct store_view store;
+    struct err_info no_store;
+    bool judged; /* the daemon told enough for a verdict */
+    struct peers peers;
+    struct verdict verdict;
+};
+
+static void judge(struct page *p, uint64_t wanted)
+{
+    peers_free(&p->peers);
+    p->judged = peers_read(p->daemon, p->looked == ERR_OK ? &p->store.cores : NULL, &p->peers);
+    if (p->judged) {
+        p->peers.told.wanted = wanted;
+        verdict_make(&p->peers.told, &p->verdict);
+    }
+}
+
+/* Who is behind is given the time to catch up with what the first answer knew. */
+static void settle(const struct cli *cli, struct page *p)
+{
+    int64_t end_ms = clk_mono_ms(&clk_system) + SETTLE_MS;
+    uint64_t wanted = p->judged ? verdict_highest(&p->peers.told) : 0;
+    while (p->judged && p->verdict.kind == VERDICT_BEHIND && clk_mono_ms(&clk_system) < end_ms) {
+        json_t *again = NULL;
+        poll(NULL, 0, AGAIN_MS);
+        if (ask_daemon(cli, &again, NULL) != ERR_OK) {
+            return;
+        }
+        json_t *before = p->daemon;
+        p->daemon = again;
+        judge(p, wanted);
+        json_decref(before);
+    }
+}
+
+static void print_json(const struct cli *cli, const struct page *p)
+{
+    json_t *o = p->daemon != NULL ? json_incref(p->daemon)
+                                  : json_pack("{s:o}", "error", cli_text(p->no_daemon.text));
+    if (p->judged) {
+        json_object_set_new(o, "verdict",
+                            json_pack("{s:s, s:o}", "state", verdict_kind_text(p->verdict.kind),
+                                      "text", cli_text(p->verdict.text)));
+    }
+    json_object_set_new(o, "store",
+                        p->looked == ERR_OK
+                            ? store_json(&p->store)
+                            : json_pack("{s:o}", "error", cli_text(p->no_store.text)));
+    cli_begin_output(cli);
+    cli_print_json_own(o);
+}
+
+static void print_text(struct page *p)
+{
+    if (p->daemon != NULL) {
+        print_daemon(p->daemon);
+    }
+    if (p->judged) {
+        print_peers(&p->peers);
+    }
+    if (p->looked == ERR_OK) {
+        print_store(&p->store);
+    }
+    if (p->judged) {
+        columns_clean(p->verdict.text);
+        printf("\n%s\n", p->verdict.text);
+    }
+}
+
+static int exit_code(const struct cli *cli, const struct page *p)
+{
+    static const int codes[] = {[VERDICT_FINE] = CLI_OK,
+                                [VERDICT_BEHIND] = CLI_ATTENTION,
+                                [VERDICT_ATTENTION] = CLI_ATTENTION,
+                                [VERDICT_READ_ONLY] = CLI_UNAVAIL};
+    int code = p->judged ? codes[p->verdict.kind] : CLI_OK;
+    if (p->daemon == NULL) {
+        code = cli_fail(cli, "no daemon answers: %s", p->no_daemon.text);
+    }
+    if (p->looked != ERR_OK) {
+        int failed =
+            cli_fail_store(cli, p->looked, "the store cannot be read: %s", p->no_store.text);
+        code = p->daemon == NULL ? CLI_FAILED : failed;
+    }
+    return code;
+}
+
 int status_show(struct cli *cli)
 {
-    struct err_info no_daemon = {.text = ""};
-    struct err_info info = {.text = ""};
-    struct store_view store = {.records = 0};
-    json_t *daemon = NULL;
-    enum err asked = ask_daemon(cli, &daemon, &no_daemon);
-    enum err looked = db_open(&cli->config, DB_READ, &cli->db, &info);
-    if (looked == ERR_OK) {
-        looked = look(cli, &store, &info);
+    struct page p = {.daemon = NULL};
+    enum err asked = ask_daemon(cli, &p.daemon, &p.no_daemon);
+    p.looked = db_open(&cli->config, DB_READ, &cli->db, &p.no_store);
+    if (p.looked == ERR_OK) {
+        p.looked = look(cli, &p.store, &p.no_store);
+    }
+    if (asked == ERR_OK) {
+        judge(&p, 0);
+        settle(cli, &p);
     }
     if (cli_json(cli)) {
-        json_t *o = asked == ERR_OK ? json_incref(daemon)
-                                    : json_pack("{s:o}", "error", cli_text(no_daemon.text));
-        json_object_set_new(o, "store",
-                            looked == ERR_OK ? store_json(&store)
-                                             : json_pack("{s:o}", "error", cli_text(info.text)));
-        cli_begin_output(cli);
-        cli_print_json_own(o);
+        print_json(cli, &p);
     } else {
-        if (asked == ERR_OK) {
-            print_daemon(daemon);
-        }
-        if (looked == ERR_OK) {
-            print_store(&store);
-        }
+        print_text(&p);
     }
-    int code = CLI_OK;
-    if (asked != ERR_OK) {
-        code = cli_fail(cli, "no daemon answers: %s", no_daemon.text);
-    }
-    if (looked != ERR_OK) {
-        code = cli_fail(cli, "the store cannot be read: %s", info.text);
-    }
-    db_cores_free(&store.cores);
-    json_decref(daemon);
+    int code = exit_code(cli, &p);
+    peers_free(&p.peers);
+    db_cores_free(&p.store.cores);
+    json_decref(p.daemon);
     return code;
 }

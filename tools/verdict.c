@@ -210,17 +210,23 @@ static void say_fine(const struct verdict_input *in, uint64_t wanted, uint64_t h
     }
 }
 
-void verdict_make(const struct verdict_input *in, struct verdict *out)
+uint64_t verdict_highest(const struct verdict_input *in)
 {
     uint64_t highest = 0;
-    *out = (struct verdict){.kind = VERDICT_FINE};
-    if (judge_store(in, out)) {
-        return;
-    }
     for (size_t i = 0; i < in->count; i++) {
         if (counts(&in->peers[i]) && in->peers[i].revision > highest) {
             highest = in->peers[i].revision;
         }
+    }
+    return highest;
+}
+
+void verdict_make(const struct verdict_input *in, struct verdict *out)
+{
+    uint64_t highest = verdict_highest(in);
+    *out = (struct verdict){.kind = VERDICT_FINE};
+    if (judge_store(in, out)) {
+        return;
     }
     uint64_t wanted = in->wanted != 0 ? in->wanted : highest;
     judge_digests(in, out);

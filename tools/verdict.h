@@ -45,6 +45,8 @@ struct verdict {
     enum verdict_kind kind;
     char text[1024];
 };
+/* The highest revision told by this core or one that is heard. */
+uint64_t verdict_highest(const struct verdict_input *in);
 void verdict_make(const struct verdict_input *in, struct verdict *out);
 /* fine, behind, attention, read-only */
 const char *verdict_kind_text(enum verdict_kind kind);

@@ -1,0 +1,230 @@
+/* dnsctl cores delete: takes a core out of the database's cluster, then forgets its row.
+ *
+ * In this order, because the row is what leads others to it (lsc): a node without a row is still a
+ * vote that is missed, a row without a node is only told as silent. Whatever would stop the row from
+ * going is looked for before the node goes. With an embedded store there is only the row.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "cores.h"
+#include "nodes.h"
+
+/* A leader that was taken out leaves the others to choose one; each attempt waits for some seconds. */
+#define ROW_ATTEMPTS 4
+
+struct removal {
+    struct cli *cli;
+    const char *id;               /* of the core; borrowed */
+    const struct store_core *row; /* borrowed; NULL: none */
+    bool force;
+    bool is_self; /* this core's own node */
+    /* with rqlite */
+    struct members nodes;      /* owned */
+    const struct member *node; /* one of nodes; NULL: none */
+    enum members_removal verdict;
+    struct members_rest rest;
+    bool node_gone;
+};
+
+/* ---- before anything is done ----------------------------------------------------------------- */
+
+/* A voter other than the core's own that does not answer; "" if there is none. */
+static const char *missing(const struct removal *r)
+{
+    for (size_t i = 0; i < r->nodes.count; i++) {
+        const struct member *n = &r->nodes.items[i];
+        if (n->voter && !n->reachable && n != r->node) {
+            return n->id;
+        }
+    }
+    return "";
+}
+
+static int refuse_node(const struct removal *r)
+{
+    const struct cli *cli = r->cli;
+    switch (r->verdict) {
+    case MEMBERS_LAST:
+        if (!r->force) {
+            return cli_fail(cli,
+                            "core %s: its node is the only voter of the database, without it there "
+                            "is none; --force forgets the row alone",
+                            r->id);
+        }
+        break;
+    case MEMBERS_NO_QUORUM:
+        return cli_fail_store(cli, ERR_UNAVAIL,
+                              "core %s: no quorum: %zu of %zu voters answer, so that none can be "
+                              "taken out",
+                              r->id, r->nodes.voters_reachable, r->nodes.voters);
+    case MEMBERS_LOSES:
+        return cli_fail(
+            cli,
+            "core %s: of the %zu voters that would be left only %zu answer, and nothing "
+            "could be written any more; start %s, or delete it first",
+            r->id, r->rest.voters, r->rest.reachable, missing(r));
+    case MEMBERS_ABSENT:
+    case MEMBERS_REMOVABLE:
+        break;
+    }
+    if (r->is_self && !r->force) {
+        return cli_fail(cli,
+                        "core %s is the one that you are on: do it on another core, after dnsd was "
+                        "stopped here; --force does it from here",
+                        r->id);
+    }
+    return CLI_OK;
+}
+
+static int check(struct removal *r)
+{
+    if (r->row == NULL && r->node == NULL) {
+        return cli_nothing(r->cli, "there is no core %s", r->cli->words[0]);
+    }
+    if (r->row != NULL && r->row->users > 0 && !r->force) {
+        return cli_fail(r->cli,
+                        "core %s: %" PRIu64 " user%s on it; move them (dnsctl users load), or "
+                        "--force",
+                        r->id, r->row->users, r->row->users == 1 ? " is" : "s are");
+    }
+    return r->node != NULL ? refuse_node(r) : CLI_OK;
+}
+
+static int look_at_nodes(struct removal *r)
+{
+    struct err_info info = {.text = ""};
+    const struct config *c = &r->cli->config;
+    if (!c->storages.engine_rqlite) {
+        return CLI_OK;
+    }
+    enum err e = nodes_list(c, &r->nodes, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(r->cli, e, "core %s: %s", r->id, info.text);
+    }
+    r->node = members_find(&r->nodes, r->id);
+    r->verdict = members_removal(&r->nodes, r->id, &r->rest);
+    r->is_self = strcmp(r->id, c->core.id) == 0;
+    return CLI_OK;
+}
+
+/* ---- doing it ---------------------------------------------------------------------------------- */
+
+static int remove_node(struct removal *r)
+{
+    struct err_info info = {.text = ""};
+    if (r->verdict != MEMBERS_REMOVABLE) {
+        return CLI_OK;
+    }
+    enum err e = nodes_remove(&r->cli->config, r->id, &info);
+    if (e == ERR_TIMEOUT) {
+        cli_fail(r->cli,
+                 "core %s: whether its node was taken out of the database's cluster is not known: "
+                 "%s; do it again",
+                 r->id, info.text);
+        return CLI_UNAVAIL;
+    }
+    if (e != ERR_OK) {
+        return cli_fail_store(r->cli, e, "core %s: its node stays in the database's cluster: %s",
+                              r->id, info.text);
+    }
+    r->node_gone = true;
+    return CLI_OK;
+}
+
+static int remove_row(struct removal *r)
+{
+    struct err_info info = {.text = ""};
+    enum err e = ERR_OK;
+    if (r->row == NULL) {
+        return CLI_OK;
+    }
+    for (int i = 0; i < ROW_ATTEMPTS; i++) {
+        e = db_core_delete(r->cli->db, r->id, r->force, &info);
+        if (!err_is_transient(e) || !r->node_gone) {
+            break;
+        }
+    }
+    if (e == ERR_OK || e == ERR_NOTFOUND) { /* somebody else was faster */
+        return CLI_OK;
+    }
+    if (r->node_gone) {
+        cli_fail(r->cli,
+                 "core %s: its node is out of the database's cluster, but its row stays: %s; do it "
+                 "again",
+                 r->id, info.text);
+        return cli_code(e);
+    }
+    return cli_fail_store(r->cli, e, "core %s: %s", r->id, info.text);
+}
+
+static int carry_out(struct removal *r)
+{
+    /* Our own node, once it is out, cannot write any more. */
+    int code = r->is_self ? remove_row(r) : remove_node(r);
+    if (code == CLI_OK) {
+        code = r->is_self ? remove_node(r) : remove_row(r);
+    }
+    return code;
+}
+
+static void tell(const struct removal *r)
+{
+    const struct cli *cli = r->cli;
+    if (cli_json(cli)) {
+        cli_print_json_own(
+            json_pack("{s:o, s:b}", "deleted", cli_text(r->id), "nodeRemoved", (int)r->node_gone));
+    } else {
+        printf("core %s deleted%s\n", r->id,
+               r->node_gone ? ", its node is out of the database's cluster"
+               : cli->config.storages.engine_rqlite && r->node == NULL
+                   ? "; the database's cluster had no node of that name"
+                   : "");
+    }
+    if (r->node_gone && r->node->reachable) {
+        cli_warn(cli,
+                 "%s still runs: stop dnsd on it; its data folder must be emptied before it may "
+                 "join again",
+                 r->id);
+    }
+    if (r->node_gone && r->node->voter && r->rest.voters == 2) {
+        cli_warn(cli, "two voters are left, and the loss of either stops writes: add a third, or "
+                      "make one a non-voter");
+    }
+    if (r->verdict == MEMBERS_LAST && r->node != NULL) {
+        cli_warn(cli, "the node of %s stays: it is the database", r->id);
+    }
+}
+
+int cores_delete(struct cli *cli)
+{
+    struct err_info info = {.text = ""};
+    struct db_cores cores = {.count = 0};
+    struct removal r = {.cli = cli, .force = (cli->args.given & ARGS_FORCE) != 0};
+    char label[WIRE_LABEL_MAX + 1] = "";
+    int code = cli_open(cli, DB_READ);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum err e = db_cores_list(cli->db, &cores, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s", info.text);
+    }
+    r.row = cores_find(&cores, cli->words[0], label, &info);
+    r.id = r.row != NULL ? r.row->id : label[0] != '\0' ? label : cli->words[0];
+    code = look_at_nodes(&r);
+    if (code == CLI_OK) {
+        code = check(&r);
+    }
+    if (code == CLI_OK) {
+        code = carry_out(&r);
+    }
+    if (code == CLI_OK) {
+        tell(&r);
+    }
+    members_free(&r.nodes);
+    db_cores_free(&cores);
+    return code;
+}
