@@ -355,10 +355,16 @@ static bool is_tls(const struct httpc_call *call)
     return strncmp(call->url, "https:", 6) == 0;
 }
 
-/* Neither libcurl nor OpenSSL have codes for these: an alert is the peer's refusal. */
+/* For the next two there are only OpenSSL's words ("error:NUMBER:LIBRARY:FUNCTION:REASON"), and
+ * none of them when the connection was cut. An alert is the peer's refusal. */
 static bool has_alert(const struct httpc_call *call)
 {
     return strstr(call->detail, " alert ") != NULL;
+}
+
+static bool is_cut(const struct httpc_call *call)
+{
+    return strstr(call->detail, "error:") == NULL || strstr(call->detail, "unexpected eof") != NULL;
 }
 
 static enum err translate(const struct httpc_call *call, CURLcode rc)
@@ -387,8 +393,8 @@ static enum err translate(const struct httpc_call *call, CURLcode rc)
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return ERR_DENIED;
-    case CURLE_SSL_CONNECT_ERROR: /* also when the connection is cut meanwhile */
-        return has_alert(call) ? ERR_DENIED : ERR_UNAVAIL;
+    case CURLE_SSL_CONNECT_ERROR:
+        return is_cut(call) ? ERR_UNAVAIL : ERR_DENIED;
     case CURLE_RECV_ERROR:
         curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno);
         if (is_tls(call)) { /* TLS 1.3: a certificate is asked for after the handshake */
@@ -407,8 +413,9 @@ enum err httpc_call_result(struct httpc_call *call, CURLcode rc)
         return call->e; /* broken off by one of ours */
     }
     if (rc != CURLE_OK) {
-        return httpc_call_fail(call, translate(call, rc),
-                               call->detail[0] != '\0' ? call->detail : curl_easy_strerror(rc));
+        enum err e = translate(call, rc);
+        const char *text = call->detail[0] != '\0' ? call->detail : curl_easy_strerror(rc);
+        return httpc_call_fail(call, e, e == ERR_LIMIT ? "the reply is larger than allowed" : text);
     }
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (!call->header_done) { /* libcurl is content with half a header */

@@ -215,8 +215,10 @@ static void on_watch_closed(uv_handle_t *h)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct watch *w = poll->data;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
+    /* 0 lets libcurl look itself: at an error there may still be a reply to be read. */
+    int flags = status < 0 ? 0
+                           : (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+                                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
     act(w->client, w->fd, flags);
     /* After an error libuv has stopped watching. If libcurl still wants the socket, go on; W lives
      * until it is told that it is closed, at the earliest in this turn's end. */
@@ -358,7 +360,7 @@ static enum err ca_read(struct httpc *c, const char *path, struct err_info *info
         return e;
     }
     c->settings.ca = (struct curl_blob){.data = pem, .len = len, .flags = CURL_BLOB_NOCOPY};
-    if (memmem(pem, len, "-----BEGIN ", 11) == NULL) {
+    if (memmem(pem, len, "CERTIFICATE-----", 16) == NULL) {
         return err_set(info, ERR_MALFORMED, "%s has no certificate (PEM)", path);
     }
     return ERR_OK;

@@ -272,38 +272,41 @@ static void replies_that_are_answers(void **state)
         unsigned status;
         const char *body;
         const char *header; /* X-Test */
-        bool close;         /* the server does, at the end */
+        enum http_script_kind then;
     } cases[] = {
-        {OK "Content-Length: 2\r\n\r\nab", 200, "ab", "(none)", false},
-        {OK "Content-Length: 0\r\n\r\n", 200, "", "(none)", false},
-        {"HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, "until the end", "(none)", true},
-        {OK "\r\nuntil the end", 200, "until the end", "(none)", true},
-        {"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy", 503, "busy", "(none)", false},
+        {OK "Content-Length: 2\r\n\r\nab", 200, "ab", "(none)", HTTP_SCRIPT_END},
+        {OK "Content-Length: 0\r\n\r\n", 200, "", "(none)", HTTP_SCRIPT_END},
+        {"HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, "until the end", "(none)", HTTP_SCRIPT_CLOSE},
+        {OK "\r\nuntil the end", 200, "until the end", "(none)", HTTP_SCRIPT_CLOSE},
+        {"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy", 503, "busy", "(none)",
+         HTTP_SCRIPT_END},
         {"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"a\"\r\nContent-Length: 0\r\n\r\n", 401,
-         "", "(none)", false},
+         "", "(none)", HTTP_SCRIPT_END},
         {"HTTP/1.1 301 There\r\nLocation: http://127.0.0.1:1/\r\nX-Test: r\r\nContent-Length: 0\r\n"
          "\r\n",
-         301, "", "r", false},
-        {"HTTP/1.1 204 Nothing\r\nX-Test: z\r\n\r\n", 204, "", "z", false},
+         301, "", "r", HTTP_SCRIPT_END},
+        {"HTTP/1.1 204 Nothing\r\nX-Test: z\r\n\r\n", 204, "", "z", HTTP_SCRIPT_END},
         {"HTTP/1.1 100 Go on\r\nX-Test: no\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n"
          "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc",
-         200, "c", "(none)", false},
+         200, "c", "(none)", HTTP_SCRIPT_END},
         {OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n", 200,
-         "abcdefg", "(none)", false},
+         "abcdefg", "(none)", HTTP_SCRIPT_END},
         {OK "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Test: trailer\r\n\r\n", 200, "a",
-         "(none)", false},
+         "(none)", HTTP_SCRIPT_END},
         {OK "X-Test: one\r\nx-TEST:   two \r\nX-Test2: no\r\nContent-Length: 0\r\n\r\n", 200, "",
-         "two", false},
-        {OK "X-Test:\r\nContent-Length: 0\r\n\r\n", 200, "", "", false},
-        {OK "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nab", 200, "ab", "(none)", false},
-        {"HTTP/1.1 599\r\nContent-Length: 0\r\n\r\n", 599, "", "(none)", false},
+         "two", HTTP_SCRIPT_END},
+        {OK "X-Test:\r\nContent-Length: 0\r\n\r\n", 200, "", "", HTTP_SCRIPT_END},
+        {OK "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nab", 200, "ab", "(none)",
+         HTTP_SCRIPT_END},
+        {OK "Content-Length: 5\r\n\r\nwhole", 200, "whole", "(none)", HTTP_SCRIPT_RESET},
+        {OK "X-Test: a\r\n   b\r\nContent-Length: 0\r\n\r\n", 200, "", "a b", HTTP_SCRIPT_END},
+        {"HTTP/1.1 599\r\nContent-Length: 0\r\n\r\n", 599, "", "(none)", HTTP_SCRIPT_END},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct httpc_got g;
-        struct http_script_act acts[] = {
-            {.kind = HTTP_SCRIPT_SEND, .text = cases[i].text},
-            {.kind = cases[i].close ? HTTP_SCRIPT_CLOSE : HTTP_SCRIPT_END}};
+        struct http_script_act acts[] = {{.kind = HTTP_SCRIPT_SEND, .text = cases[i].text},
+                                         {.kind = cases[i].then}};
         httpc_fixture_serve(&t, acts);
         struct httpc_request r = httpc_fixture_get(&t);
         httpc_fixture_expect(&t, &r, ERR_OK, &g);

@@ -585,8 +585,7 @@ static void two_clients_on_one_loop(void **state)
 static void *run_loop(void *ctx)
 {
     struct httpc_fixture *f = ctx;
-    httpc_fixture_init(f);
-    httpc_fixture_serve(f, http_script_echo);
+    httpc_fixture_client(f, NULL);
     struct httpc_request r = httpc_fixture_get(f);
     unsigned good = 0;
     for (unsigned i = 0; i < 50; i++) {
@@ -598,7 +597,7 @@ static void *run_loop(void *ctx)
         good += g.e == ERR_OK;
         httpc_got_free(&g);
     }
-    return httpc_fixture_end(f) == 0 && good == 50 ? NULL : ctx;
+    return good == 50 ? NULL : ctx;
 }
 
 static void clients_on_different_loops(void **state)
@@ -607,12 +606,22 @@ static void clients_on_different_loops(void **state)
     pthread_t threads[COUNT(fixtures)];
     (void)state;
     for (size_t i = 0; i < COUNT(fixtures); i++) {
+        struct httpc_fixture *f = &fixtures[i];
+        httpc_fixture_init(f);
+        http_script_open(&f->server, &f->loop, NULL, NULL);
+        f->server.acts = http_script_echo;
+        snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/", f->server.port);
+    }
+    for (size_t i = 0; i < COUNT(fixtures); i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, run_loop, &fixtures[i]), 0);
     }
     for (size_t i = 0; i < COUNT(fixtures); i++) {
         void *bad;
         pthread_join(threads[i], &bad);
         assert_null(bad);
+    }
+    for (size_t i = 0; i < COUNT(fixtures); i++) {
+        assert_int_equal(httpc_fixture_end(&fixtures[i]), 0);
     }
 }
 
