@@ -352,12 +352,6 @@ static enum err start(struct app *a, struct err_info *info)
                        "there is nothing to do: set dns.active: true and dns.domain (this version "
                        "of dnsd serves DNS only)");
     }
-    if (a->config.platform.pii_hashed) {
-        return err_set(
-            info, ERR_CONFLICT,
-            "platform.piiMode: hashed is not in this version of dnsd: it cannot tell the "
-            "users' names from the rows; use cleartext");
-    }
     enum err e = prepare_system(a, info);
     if (e == ERR_OK) {
         e = start_zone(a, info);
