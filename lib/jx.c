@@ -29,15 +29,17 @@ static bool too_deep(const char *text, size_t len)
     return false;
 }
 
-enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *info)
+static enum err parse(const char *text, size_t len, size_t flags, json_t **out,
+                      enum json_error_code *code, struct err_info *info)
 {
     json_error_t error;
     if (too_deep(text, len)) {
         return err_set(info, ERR_LIMIT, "JSON is nested deeper than %d levels", JX_DEPTH_MAX);
     }
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json_t *root = json_loadb(text, len, flags | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (root == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
+        *code = json_error_code(&error);
+        if (*code == json_error_out_of_memory) {
             return err_set(info, ERR_NOMEM, "no memory to read JSON");
         }
         return err_set(info, ERR_MALFORMED, "JSON line %d, column %d: %s", error.line, error.column,
@@ -45,6 +47,22 @@ enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *i
     }
     *out = root;
     return ERR_OK;
+}
+
+enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *info)
+{
+    enum json_error_code code;
+    return parse(text, len, 0, out, &code, info);
+}
+
+enum err jx_parse_loose(const char *text, size_t len, json_t **out, struct err_info *info)
+{
+    enum json_error_code code = json_error_unknown;
+    enum err e = parse(text, len, JSON_ALLOW_NUL, out, &code, info);
+    if (e == ERR_MALFORMED && code == json_error_numeric_overflow) {
+        e = parse(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, out, &code, info);
+    }
+    return e;
 }
 
 enum err jx_parse_object(const char *text, size_t len, json_t **out, struct err_info *info)
@@ -68,6 +86,20 @@ static enum err find(const json_t *object, const char *key, const json_t **out,
     const json_t *member = json_object_get(object, key);
     if (member == NULL || json_is_null(member)) {
         return err_set(info, ERR_NOTFOUND, "%s: missing", key);
+    }
+    *out = member;
+    return ERR_OK;
+}
+
+enum err jx_array(const json_t *object, const char *key, const json_t **out, struct err_info *info)
+{
+    const json_t *member = NULL;
+    enum err e = find(object, key, &member, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!json_is_array(member)) {
+        return err_set(info, ERR_MALFORMED, "%s: must be a list", key);
     }
     *out = member;
     return ERR_OK;

@@ -20,7 +20,14 @@ enum err jx_parse(const char *text, size_t len, json_t **out, struct err_info *i
 enum err jx_parse_object(const char *text, size_t len, json_t **out,
                          struct err_info *info) MUST_USE;
 
+/* The same for rows of a database, which may hold what is rare in JSON: texts with NULs
+ * (json_string_length() tells), and whole numbers too large for 64 bits. If there is one of these,
+ * all numbers of the text come as reals. */
+enum err jx_parse_loose(const char *text, size_t len, json_t **out, struct err_info *info) MUST_USE;
+
 /* *out is borrowed from OBJECT. */
+enum err jx_array(const json_t *object, const char *key, const json_t **out,
+                  struct err_info *info) MUST_USE;
 enum err jx_string(const json_t *object, const char *key, const char **out,
                    struct err_info *info) MUST_USE;
 enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_info *info) MUST_USE;

@@ -49,6 +49,27 @@ static void texts_that_are_refused(void **state)
     }
 }
 
+static void loose_texts(void **state)
+{
+    static const char text[] = "[\"a\\u0000b\", 9223372036854775807]";
+    static const char large[] = "[\"a\\u0000b\", 7, 100000000000000000000]";
+    struct err_info info = {.text = ""};
+    json_t *root = NULL;
+    (void)state;
+    assert_int_equal(jx_parse_loose(text, strlen(text), &root, &info), ERR_OK);
+    assert_int_equal(3, json_string_length(json_array_get(root, 0)));
+    assert_true(json_integer_value(json_array_get(root, 1)) == INT64_MAX);
+    json_decref(root);
+    assert_int_equal(jx_parse_loose(large, strlen(large), &root, &info), ERR_OK);
+    assert_true(json_real_value(json_array_get(root, 1)) == 7.0);
+    assert_true(json_real_value(json_array_get(root, 2)) == 1e20);
+    json_decref(root);
+    root = NULL;
+    assert_int_equal(jx_parse_loose("[1e999]", 7, &root, &info), ERR_MALFORMED);
+    assert_int_equal(jx_parse_loose("{\"a\":1,\"a\":2}", 13, &root, &info), ERR_MALFORMED);
+    assert_null(root);
+}
+
 static void any_value_parses_but_objects_may_be_asked_for(void **state)
 {
     static const char *const texts[] = {"1", "null", "\"a\"", "[]", "true", " 1.5 "};
@@ -93,6 +114,21 @@ static void brackets_in_strings_do_not_nest(void **state)
     json_decref(parse(text));
 }
 
+static void lists(void **state)
+{
+    json_t *o = parse("{\"l\":[1],\"n\":7,\"z\":null}");
+    const json_t *list = NULL;
+    struct err_info info = {.text = ""};
+    (void)state;
+    assert_int_equal(jx_array(o, "l", &list, &info), ERR_OK);
+    assert_int_equal(1, json_array_size(list));
+    assert_int_equal(jx_array(o, "q", &list, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_array(o, "z", &list, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_array(o, "n", &list, &info), ERR_MALFORMED);
+    assert_string_equal(info.text, "n: must be a list");
+    json_decref(o);
+}
+
 static void members(void **state)
 {
     json_t *o = parse("{\"s\":\"x\",\"b\":true,\"n\":7,\"r\":7.0,\"z\":null,\"o\":{}}");
@@ -132,9 +168,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_that_are_refused),
+        cmocka_unit_test(loose_texts),
         cmocka_unit_test(any_value_parses_but_objects_may_be_asked_for),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(brackets_in_strings_do_not_nest),
+        cmocka_unit_test(lists),
         cmocka_unit_test(members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,449 @@
+#include "request.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sqltext.h"
+
+#define TEXT_OF(x)  TEXT_OF_(x)
+#define TEXT_OF_(x) #x
+
+#define ROOM_FIRST 1024
+
+/* Beyond this a body is the work of milliseconds, on a slow machine. */
+#define LARGE_BYTES (64 * 1024)
+#define LARGE_COUNT 256
+
+/* The names of the two tables in errors are known to reply.c. The trigger prunes some rows at a
+ * time, as that of the feed does. */
+const char *const request_tables[REQUEST_TABLES] = {
+    "CREATE TABLE IF NOT EXISTS dnsd_guard (nothing_changed INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS dnsd_write"
+    " (n INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE)",
+    "CREATE TRIGGER IF NOT EXISTS dnsd_write_prune AFTER INSERT ON dnsd_write"
+    " WHEN NEW.n % 64 = 0 BEGIN"
+    " DELETE FROM dnsd_write WHERE n <= NEW.n - " TEXT_OF(REQUEST_TOKENS_KEEP) "; END",
+};
+
+const char request_look_sql[] =
+    "SELECT (SELECT count(*) FROM sqlite_master"
+    " WHERE name IN ('dnsd_guard', 'dnsd_write', 'dnsd_write_prune')),"
+    " (SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'dnsd_migration')";
+
+static const char TOKEN_SQL[] = "INSERT INTO dnsd_write(token) VALUES(?1)";
+static const char CHECK_SQL[] = "SELECT 1 FROM dnsd_write WHERE token = ?1";
+static const char GUARD_SQL[] = "INSERT INTO dnsd_guard SELECT NULL WHERE changes() = 0";
+
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+static void put(struct request *r, const char *bytes, size_t n)
+{
+    if (r->bad != ERR_OK) {
+        return;
+    }
+    if (n > REQUEST_MAX - r->len) {
+        r->bad = ERR_LIMIT;
+        return;
+    }
+    if (r->len + n > r->cap) {
+        size_t cap = r->cap == 0 ? ROOM_FIRST : 2 * r->cap;
+        cap = cap < r->len + n ? r->len + n : cap;
+        char *text = realloc(r->text, cap);
+        if (text == NULL) {
+            r->bad = ERR_NOMEM;
+            return;
+        }
+        r->text = text;
+        r->cap = cap;
+    }
+    memcpy(r->text + r->len, bytes, n);
+    r->len += n;
+}
+
+static void put_text(struct request *r, const char *text)
+{
+    put(r, text, strlen(text));
+}
+
+/* Inside a JSON string: RFC 8259 §7. */
+static bool must_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* N bytes as the inside of a JSON string; at LEVEL 2, of one that is inside another. */
+static void put_escaped(struct request *r, const char *text, size_t n, unsigned level)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (!must_escape(c)) {
+            continue;
+        }
+        char escape[8];
+        int len = snprintf(escape, sizeof escape, c < 0x20 ? "\\u%04x" : "\\%c", c);
+        put(r, text + begin, i - begin);
+        begin = i + 1;
+        if (level > 1) {
+            put_escaped(r, escape, (size_t)len, level - 1);
+        } else {
+            put(r, escape, (size_t)len);
+        }
+    }
+    put(r, text + begin, n - begin);
+}
+
+static void put_string(struct request *r, const char *text, unsigned level)
+{
+    const char *quote = level > 1 ? "\\\"" : "\"";
+    put_text(r, quote);
+    put_escaped(r, text, strlen(text), level);
+    put_text(r, quote);
+}
+
+static void put_value(struct request *r, const struct backend_value *v, unsigned level)
+{
+    char number[24];
+    switch (v->kind) {
+    case BACKEND_NULL:
+        put_text(r, "null");
+        return;
+    case BACKEND_NUMBER:
+        snprintf(number, sizeof number, "%" PRId64, v->number);
+        put_text(r, number);
+        return;
+    case BACKEND_TEXT:
+        put_string(r, v->text, level);
+        return;
+    }
+}
+
+/* ---- text that cannot be a parameter --------------------------------------------------------- */
+
+static bool is_tail(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+/* Bytes of the character at P (terminated text); 0 if it is none (RFC 3629 §4). */
+static size_t utf8_len(const unsigned char *p)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    if (p[0] < 0xc2 || p[0] > 0xf4 || !is_tail(p[1])) {
+        return 0;
+    }
+    if (p[0] < 0xe0) {
+        return 2;
+    }
+    if (!is_tail(p[2]) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) {
+        return 0;
+    }
+    if (p[0] < 0xf0) {
+        return 3;
+    }
+    bool outside = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return is_tail(p[3]) && !outside ? 4 : 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p != '\0') {
+        size_t n = utf8_len(p);
+        if (n == 0) {
+            return false;
+        }
+        p += n;
+    }
+    return true;
+}
+
+/* rqlite takes what begins so for a blob, whatever space is in front of it, and there are many
+ * kinds of space outside of ASCII. */
+static bool looks_like_blob(const char *text)
+{
+    while (*text != '\0' && ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f)) {
+        text++;
+    }
+    return (text[0] == 'x' || text[0] == 'X') && text[1] == '\'';
+}
+
+static bool is_odd(const struct backend_value *v)
+{
+    return v->kind == BACKEND_TEXT && (!is_utf8(v->text) || looks_like_blob(v->text));
+}
+
+static bool has_odd(const struct backend_value *values, size_t params)
+{
+    for (size_t i = 0; i < params; i++) {
+        if (is_odd(&values[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_hex(struct request *r, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        char hex[3];
+        snprintf(hex, sizeof hex, "%02x", (unsigned char)*text);
+        put(r, hex, 2);
+    }
+}
+
+/* The parameter stays where it was, empty, so that the others keep their numbers. */
+static void put_odd_sql(struct request *r, const char *sql, const struct backend_value *values,
+                        size_t params)
+{
+    const char *end = NULL;
+    size_t n = 0;
+    for (const char *at; (at = sqltext_param(sql, &end, &n)) != NULL; sql = end) {
+        assert(n <= params);
+        put_escaped(r, sql, (size_t)(at - sql), 1);
+        if (is_odd(&values[n - 1])) {
+            put_text(r, "(CAST(x'");
+            put_hex(r, values[n - 1].text);
+            put_text(r, "' AS TEXT) || ");
+            put(r, at, (size_t)(end - at));
+            put_text(r, ")");
+        } else {
+            put(r, at, (size_t)(end - at));
+        }
+    }
+    put_escaped(r, sql, strlen(sql), 1);
+}
+
+/* ---- bodies ---------------------------------------------------------------------------------- */
+
+void request_begin(struct request *r)
+{
+    r->len = 0;
+    r->bad = ERR_OK;
+    put_text(r, "[");
+}
+
+static void begin_entry(struct request *r)
+{
+    put_text(r, r->len > 1 ? ",[\"" : "[\"");
+}
+
+void request_add(struct request *r, const char *sql, const struct backend_value *values,
+                 size_t params)
+{
+    bool odd = has_odd(values, params);
+    begin_entry(r);
+    if (odd) {
+        put_odd_sql(r, sql, values, params);
+    } else {
+        put_escaped(r, sql, strlen(sql), 1);
+    }
+    put_text(r, "\"");
+    for (size_t i = 0; i < params; i++) {
+        put_text(r, ",");
+        if (odd && is_odd(&values[i])) {
+            put_text(r, "\"\"");
+        } else {
+            put_value(r, &values[i], 1);
+        }
+    }
+    put_text(r, "]");
+}
+
+/* SETS times PARAMS values as one parameter: a JSON array of arrays, as text. */
+static void add_bulk(struct request *r, const char *sql, const struct backend_value *values,
+                     size_t params, size_t sets)
+{
+    begin_entry(r);
+    put_escaped(r, sql, strlen(sql), 1);
+    put_text(r, "\",\"[");
+    for (size_t i = 0; i < sets && r->bad == ERR_OK; i++) {
+        for (size_t k = 0; k < params; k++) {
+            put_text(r, k > 0 ? "," : i > 0 ? ",[" : "[");
+            put_value(r, &values[i * params + k], 2);
+        }
+        put_text(r, "]");
+    }
+    put_text(r, "]\"]");
+}
+
+enum err request_end(struct request *r, struct err_info *info)
+{
+    put_text(r, "]");
+    if (r->bad == ERR_LIMIT) {
+        return err_set(info, ERR_LIMIT, "more than %d bytes in one request; nothing was sent",
+                       REQUEST_MAX);
+    }
+    return r->bad == ERR_OK ? ERR_OK : err_set(info, r->bad, "no memory for a request");
+}
+
+void request_fini(struct request *r)
+{
+    free(r->text);
+    *r = (struct request){.text = NULL};
+}
+
+static void add_token(struct request *r, const char *sql, const char *token)
+{
+    struct backend_value v = {.kind = BACKEND_TEXT, .text = token};
+    request_add(r, sql, &v, 1);
+}
+
+void request_add_check(struct request *r, const char *token)
+{
+    add_token(r, CHECK_SQL, token);
+}
+
+/* ---- batches --------------------------------------------------------------------------------- */
+
+/* What of a statement's sets is in the piece. */
+struct stretch {
+    const struct backend_value *values;
+    size_t sets;
+    bool bulk;      /* in one entry */
+    size_t entries; /* with the guards */
+};
+
+static struct stretch stretch_of(const struct request_piece *p, const struct backend_statement *st)
+{
+    size_t to = p->to < st->sets ? p->to : st->sets;
+    struct stretch s = {.sets = p->from < to ? to - p->from : 0};
+    s.values = st->params > 0 ? st->values + p->from * st->params : NULL;
+    s.bulk = s.sets > 1 && st->bulk_sql != NULL && st->params > 0 && !st->must_change && !p->apart;
+    s.entries = s.bulk ? 1 : st->must_change ? 2 * s.sets : s.sets;
+    return s;
+}
+
+static size_t most_sets(const struct backend_batch *batch)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        most = batch->statements[i].sets > most ? batch->statements[i].sets : most;
+    }
+    return most;
+}
+
+/* Of set I of all statements, about; and whether all of its texts are UTF-8. */
+static size_t set_size(const struct backend_batch *batch, size_t i, bool *apart)
+{
+    size_t size = 0;
+    for (size_t k = 0; k < batch->count; k++) {
+        const struct backend_statement *st = &batch->statements[k];
+        if (i >= st->sets) {
+            continue;
+        }
+        size += st->bulk_sql == NULL ? strlen(st->sql) : 0;
+        for (size_t v = i * st->params; v < (i + 1) * st->params; v++) {
+            const struct backend_value *value = &st->values[v];
+            size += 8;
+            if (value->kind == BACKEND_TEXT) {
+                size += strlen(value->text);
+                *apart = *apart || (st->bulk_sql != NULL && !is_utf8(value->text));
+            }
+        }
+    }
+    return size;
+}
+
+bool request_piece_next(const struct backend_batch *batch, size_t from, struct request_piece *out)
+{
+    size_t most = most_sets(batch);
+    size_t size = 0;
+    *out = (struct request_piece){.batch = batch, .from = from, .to = from};
+    while (out->to < most && (!batch->divisible || (out->to - from < REQUEST_PIECE_SETS &&
+                                                    size < REQUEST_PIECE_BYTES))) {
+        size += set_size(batch, out->to, &out->apart);
+        out->to++;
+    }
+    return out->to > from;
+}
+
+bool request_is_large(const struct backend_batch *batch)
+{
+    bool apart = false;
+    size_t size = 0;
+    size_t most = most_sets(batch);
+    for (size_t i = 0; i < most && size <= LARGE_BYTES; i++) {
+        size += set_size(batch, i, &apart);
+    }
+    return size > LARGE_BYTES || most > LARGE_COUNT;
+}
+
+enum err request_piece_body(struct request *r, const struct request_piece *p, struct err_info *info)
+{
+    request_begin(r);
+    if (p->token != NULL) {
+        add_token(r, TOKEN_SQL, p->token);
+    }
+    for (size_t k = 0; k < p->batch->count; k++) {
+        const struct backend_statement *st = &p->batch->statements[k];
+        struct stretch s = stretch_of(p, st);
+        if (s.bulk) {
+            add_bulk(r, st->bulk_sql, s.values, st->params, s.sets);
+            continue;
+        }
+        for (size_t i = 0; i < s.sets && r->bad == ERR_OK; i++) {
+            request_add(r, st->sql, st->params > 0 ? s.values + i * st->params : NULL, st->params);
+            if (st->must_change) {
+                request_add(r, GUARD_SQL, NULL, 0);
+            }
+        }
+    }
+    return request_end(r, info);
+}
+
+size_t request_piece_entries(const struct request_piece *p)
+{
+    size_t entries = p->token != NULL ? 1 : 0;
+    for (size_t k = 0; k < p->batch->count; k++) {
+        entries += stretch_of(p, &p->batch->statements[k]).entries;
+    }
+    return entries;
+}
+
+enum request_entry request_piece_entry(const struct request_piece *p, size_t i, size_t *statement)
+{
+    *statement = 0;
+    if (p->token != NULL && i-- == 0) {
+        return REQUEST_TOKEN;
+    }
+    for (size_t k = 0; k < p->batch->count; k++) {
+        const struct backend_statement *st = &p->batch->statements[k];
+        struct stretch s = stretch_of(p, st);
+        if (i < s.entries) {
+            *statement = k;
+            return st->must_change && i % 2 == 1 ? REQUEST_GUARD : REQUEST_STATEMENT;
+        }
+        i -= s.entries;
+    }
+    assert(!"no such entry");
+    return REQUEST_STATEMENT;
+}
+
+void request_piece_sum(const struct request_piece *p, request_changes_of *changes_of,
+                       const void *ctx, uint64_t *changes)
+{
+    size_t entry = p->token != NULL ? 1 : 0;
+    for (size_t k = 0; k < p->batch->count; k++) {
+        size_t step = p->batch->statements[k].must_change ? 2 : 1;
+        size_t entries = stretch_of(p, &p->batch->statements[k]).entries;
+        for (size_t i = 0; i < entries; i += step) {
+            changes[k] += changes_of(ctx, entry + i);
+        }
+        entry += entries;
+    }
+}
+
+void request_piece_guess(const struct request_piece *p, uint64_t *changes)
+{
+    for (size_t k = 0; k < p->batch->count; k++) {
+        const struct backend_statement *st = &p->batch->statements[k];
+        changes[k] += st->must_change ? stretch_of(p, st).sets : 0;
+    }
+}
