@@ -215,3 +215,141 @@ def test_a_silent_daemon_is_not_waited_for_long(idle):
     released.set()
     daemon.close()
     assert "no answer in time" in tool.err and "core-b" in tool.out
+
+
+# ---- status of a cluster ------------------------------------------------------------------------------------
+
+UNAVAILABLE, ATTENTION = 3, 4
+DIGEST = "0123456789abcdef0123456789abcdef"
+
+
+def peer(name, revision=55, digest=DIGEST, live=True, age_ms=1000, own=False):
+    return {"id": name, "live": live, "self": own, "revision": revision, "digest": digest,
+            "version": "9.8.7", "ageMs": age_ms}
+
+
+def cluster(*peers, stale=False, **rqlite):
+    node = {"external": False, "state": "ready", "role": "follower", "leader": "core-b", "pid": 77,
+            "restarts": 0, "lastExit": "", "version": "8", "voters": 3, "nonVoters": 1,
+            "unreachable": 0}
+    return ANSWER | {"engine": "rqlite", "stale": stale, "digest": DIGEST, "source": "store",
+                     "storeError": None, "rqlite": node | rqlite,
+                     "peers": [peer("core-a", own=True), *peers]}
+
+
+def answering(*answers):
+    """Gives one answer after the other; the last again and again."""
+    left = list(answers)
+
+    def act(connection):
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    return act
+
+
+class Patient(Scripted):
+    """One that is asked more than once."""
+
+    def serve(self):
+        while True:
+            connection, _ = self.socket.accept()
+            with connection:
+                question = connection.recv(1000)
+                if not question:
+                    return
+                self.questions.append(question)
+                self.act(connection)
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(self.path)
+        super().close()
+
+
+def see(d, *answers, words=(), expect=0):
+    daemon = Patient(d, answering(*answers))
+    tool = d.dnsctl("status", *words, expect=expect)
+    daemon.close()
+    tool.asked = len(daemon.questions)
+    return tool
+
+
+def last_line(tool):
+    return tool.out.rstrip("\n").splitlines()[-1]
+
+
+def test_all_cores_agree(idle):
+    tool = see(idle, cluster(peer("core-b"), peer("core-c")))
+    assert last_line(tool) == "all cores agree at revision 55" and tool.asked == 1
+    assert "\n  rqlite: ready, follower of core-b, 3 voters, 1 non-voter, pid 77, version 8\n" in tool.out
+    assert re.search(r"\nCORE +STATE +REVISION +DIGEST +VERSION\n"
+                     r"core-a +this one +55 +01234567 +9\.8\.7\n"
+                     r"core-b +live +55 +01234567 +9\.8\.7\n", tool.out)
+    got = see(idle, cluster(peer("core-b")), words=("--json",)).json()
+    assert got["verdict"] == {"state": "fine", "text": "all cores agree at revision 55"}
+    assert got["peers"][0]["self"] is True and got["store"]["users"] == 1
+
+
+@pytest.mark.parametrize("code, state, text, answer", [
+    (ATTENTION, "attention", "core-b is silent since 40 s",
+     cluster(peer("core-b", live=False, age_ms=40_500))),
+    (ATTENTION, "attention", "core-b differs at revision 55: digest ffffffff, on core-a 01234567",
+     cluster(peer("core-b", digest="f" * 32))),
+    (ATTENTION, "attention", "1 of the database's 4 nodes does not answer",
+     cluster(peer("core-b"), unreachable=1)),
+    (UNAVAILABLE, "read-only",
+     "no quorum, or cut off from the cluster: answers are of 61 s ago, reads go on, writes fail",
+     cluster(peer("core-b"), stale=True)),
+    (UNAVAILABLE, "read-only",
+     "the database does not run here (broken): answers are of 61 s ago, writes fail",
+     cluster(peer("core-b"), state="broken", restarts=9, lastExit="exit 1: no space")),
+], ids=["silent", "differs", "node", "stale", "broken"])
+def test_what_is_not_well(idle, code, state, text, answer):
+    tool = see(idle, answer, expect=code)
+    assert last_line(tool) == text and tool.asked == 1
+    assert see(idle, answer, words=("--json",), expect=code).json()["verdict"] == \
+        {"state": state, "text": text}
+
+
+def test_a_core_without_a_row_is_not_missed(idle):
+    """core-c was deleted while its dnsd still ran: a last heartbeat of it may be left."""
+    tool = see(idle, cluster(peer("core-b"), peer("core-c", live=False, age_ms=90_000)))
+    assert last_line(tool) == "all cores agree at revision 55" and "core-c" not in tool.out
+
+
+def test_who_is_behind_is_given_time(idle):
+    """Until it has what was known at first; others may have more by then."""
+    tool = see(idle, cluster(peer("core-b", revision=53)), cluster(peer("core-b", revision=54)),
+               cluster(peer("core-b")))
+    assert last_line(tool) == "all cores agree at revision 55" and tool.asked == 3
+    later = cluster(peer("core-b"))
+    later["peers"][0]["revision"] = 60
+    tool = see(idle, cluster(peer("core-b", revision=53)), later)
+    assert last_line(tool) == "all cores have revision 55, and some have more" and tool.asked == 2
+
+
+def test_who_stays_behind_is_told(idle):
+    tool = see(idle, cluster(peer("core-b", revision=43)), expect=ATTENTION)
+    assert last_line(tool) == "core-b is 12 revisions behind" and tool.asked > 10
+
+
+def test_control_characters_do_not_reach_the_terminal(idle):
+    tool = see(idle, cluster(peer("core-\x1b[31m", live=True), peer("core-b", live=False, age_ms=21_000),
+                             state="waiting", lastExit="\x1b]0;x\x07"), expect=UNAVAILABLE)
+    assert "\x1b" not in tool.out and "\x07" not in tool.out
+
+
+def test_an_external_rqlite(idle):
+    answer = cluster(peer("core-b")) | {"rqlite": {"external": True}}
+    tool = see(idle, answer)
+    assert "\n  rqlite: external, not looked after here\n" in tool.out
+    assert last_line(tool) == "all cores agree at revision 55"
+
+
+def test_the_embedded_store_is_one_core(idle):
+    answer = ANSWER | {"engine": "sqlite", "stale": False, "digest": DIGEST, "rqlite": None, "peers": [],
+                       "source": "store", "storeError": None}
+    assert last_line(see(idle, answer)) == "one core, at revision 55"
+    assert last_line(see(idle, answer | {"storeError": "disk is full"}, expect=UNAVAILABLE)) == \
+        "the store fails (disk is full): answers are of 61 s ago"

@@ -8,6 +8,7 @@ import pwd
 import re
 import resource
 import select
+import sqlite3
 import subprocess
 import threading
 import time
@@ -550,3 +551,26 @@ def test_cores_with_users_are_not_deleted(store):
         "dnsctl: there is no core core-a\n"
     assert store.dnsctl("cores", "drain", "core-a", expect=NOTHING).err == \
         "dnsctl: there is no core core-a\n"
+
+
+def test_a_core_with_users_is_deleted_by_force(store):
+    """They stay, for a new core of that id."""
+    tool = store.dnsctl("cores", "delete", "core-a", "--json", expect=FAILED)
+    assert "--force" in tool.err
+    assert tool.json() == {"error": {"id": "failed", "message": tool.err.strip().split(": ", 1)[1]}}
+    assert store.dnsctl("cores", "delete", "core-a", "--force", "--json").json() == \
+        {"deleted": "core-a", "nodeRemoved": False}
+    assert store.dnsctl("users", "get", "alice").out == "core-a\n"
+    assert "does not take --force" in store.dnsctl("cores", "list", "--force", expect=NOTHING).err
+
+
+def test_a_database_that_somebody_holds(store):
+    """Exit code 3: nothing is wrong, and nothing was written; try again."""
+    db = sqlite3.connect(store.database, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    tool = store.tool("set", "www", "A", "192.0.2.77", "--json", expect=3)
+    assert tool.err.endswith("; nothing was written, try again\n"), tool.err
+    assert tool.json()["error"]["id"] == "unavailable"
+    assert store.tool("list", "www", expect=None).code in (0, NOTHING)  # who reads is not held up
+    db.execute("ROLLBACK")
+    store.tool("set", "www", "A", "192.0.2.77")
