@@ -84,6 +84,9 @@ static int on_send(void *ctx, char *peer, char *own, int peer_port, int own_port
         return CURL_PREREQFUNC_ABORT;
     }
     call->sent = true;
+    if (call->tell_sent != NULL) {
+        *call->tell_sent = true;
+    }
     return CURL_PREREQFUNC_OK;
 }
 
@@ -315,6 +318,7 @@ enum err httpc_call_prepare(struct httpc_call *call, const struct httpc_settings
     struct login login = {.user = NULL};
     call->body_max = request->body_max;
     call->wait_ms = request->wait_ms;
+    call->tell_sent = request->sent;
     enum err e = check(call, request);
     if (e == ERR_OK) {
         e = take_url(call, request->url, &login);

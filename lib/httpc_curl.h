@@ -70,6 +70,9 @@ struct httpc_request {
     size_t body_max;     /* of the reply's body; 0 is refused: every body has a limit */
     unsigned connect_ms; /* 0: 3000 */
     unsigned wait_ms;    /* from start to the last byte; 0 is refused */
+    /* NULL, or set to true before anything of the request leaves; borrowed until the callback. While
+     * it is false, an error means that the peer has not seen the request. */
+    bool *sent;
 };
 
 struct httpc_reply {

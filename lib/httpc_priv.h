@@ -37,6 +37,7 @@ struct httpc_call {
     char method[HTTPC_METHOD_MAX];
     bool repeatable; /* the method's meaning allows to send it twice */
     bool sent;       /* it was about to be sent once */
+    bool *tell_sent; /* borrowed; NULL: nobody wants to know */
     unsigned wait_ms;
 
     size_t header_len; /* of everything that was header, interim replies and trailers too */

@@ -590,6 +590,32 @@ static void nobody_there(void **state)
     httpc_fixture_expect(&t, &r, ERR_UNAVAIL, NULL);
 }
 
+/* Whoever must not ask twice can tell whether the peer may have seen the request. */
+static void whether_it_was_sent(void **state)
+{
+    static const struct http_script_act cut[] = {{.kind = HTTP_SCRIPT_CLOSE}, {0}};
+    static const struct http_script_act hang[] = {{.kind = HTTP_SCRIPT_HANG}, {0}};
+    static const struct http_script_act *const acts[] = {cut, hang, http_script_echo};
+    static const enum err ends[] = {ERR_UNAVAIL, ERR_TIMEOUT, ERR_OK};
+    struct httpc_request r;
+    bool sent = false;
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        httpc_fixture_serve(&t, acts[i]);
+        r = httpc_fixture_get(&t);
+        r.method = "POST";
+        r.wait_ms = i == 1 ? 200 : r.wait_ms;
+        r.sent = &sent;
+        sent = false;
+        httpc_fixture_expect(&t, &r, ends[i], NULL);
+        assert_true(sent);
+        httpc_fixture_unserve(&t);
+    }
+    sent = false;
+    httpc_fixture_expect(&t, &r, ERR_UNAVAIL, NULL); /* the server is gone */
+    assert_false(sent);
+}
+
 static void a_name_that_does_not_exist(void **state)
 {
     struct httpc_got g = {.calls = 0};
@@ -638,6 +664,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_peer_that_does_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(connecting_has_its_own_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(whether_it_was_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_that_does_not_exist, setup, teardown),
         cmocka_unit_test_setup_teardown(localhost_is_found, setup, teardown),
     };
