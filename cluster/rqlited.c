@@ -153,7 +153,7 @@ static bool may_discover(const struct rqlited_config *c, const struct rqlited_kn
 
 static void nobody(struct rqlited_plan *out, const char *why)
 {
-    *out = (struct rqlited_plan){.way = RQLITED_NOBODY, .moved = out->moved, .why = why};
+    *out = (struct rqlited_plan){.way = RQLITED_NOBODY, .why = why};
 }
 
 /* MEMBERS and NAMED are others only. */
@@ -188,15 +188,45 @@ static void plan_join(const struct rqlited_config *c, const struct rqlited_known
 static void plan_moved(const struct rqlited_config *c, const struct rqlited_known *k,
                        const struct rqlited_peers *members, struct rqlited_plan *out)
 {
-    out->moved = true;
     if (members->count == 0 || !has_address(c) || !is_open(c) || k->attempt % 2 == 1) {
         out->way = RQLITED_RESUME;
+        out->unsure = true;
         out->why = "was a member under another address";
         return;
     }
     out->way = RQLITED_JOIN;
     out->why = "its address has changed, which the members must learn";
     some_of(members, k->attempt / 2, &out->peers);
+}
+
+/* Never a member, as far as is written down. */
+static void plan_new(const struct rqlited_config *c, const struct rqlited_known *k,
+                     const struct rqlited_peers *members, struct rqlited_peers *named,
+                     struct rqlited_plan *out)
+{
+    bool alone = members->count == 0;
+    if (!c->discovery && alone && named->count > 0) {
+        nobody(out,
+               "lsc.<domain> names other cores: this core will not found a second cluster; set "
+               "cluster.discoveryEnabled: true to join them");
+    } else if (!c->discovery && alone && !c->non_voter) {
+        out->way = RQLITED_FOUND;
+        out->why = "a lone core";
+    } else if (c->discovery && alone && !c->non_voter && founders(c, &k->seeds, &out->peers)) {
+        out->way = RQLITED_FORM;
+        out->why = "one of the founders in dns.staticEntries.lsc";
+        out->expect = (unsigned)out->peers.count;
+        out->discover = may_discover(c, k);
+        if (out->discover) {
+            out->peers.count = 0;
+        }
+    } else {
+        if (!c->discovery) {
+            named->count = 0;
+        }
+        out->peers.count = 0;
+        plan_join(c, k, members, named, out);
+    }
 }
 
 void rqlited_plan(const struct rqlited_config *c, const struct rqlited_known *k,
@@ -213,35 +243,18 @@ void rqlited_plan(const struct rqlited_config *c, const struct rqlited_known *k,
     add_others(c, &k->seeds, &named);
     *out = (struct rqlited_plan){.way = RQLITED_NOBODY};
 
-    if (k->member_as != NULL) {
-        if (strcmp(k->member_as, own) == 0) {
-            out->way = RQLITED_RESUME;
-            out->why = "was a member before";
-        } else {
-            plan_moved(c, k, &members, out);
+    if (k->member_as == NULL) {
+        plan_new(c, k, &members, &named, out);
+        if (k->has_state && out->way != RQLITED_FOUND && k->attempt % 3 == 2) {
+            *out = (struct rqlited_plan){.way = RQLITED_RESUME,
+                                         .unsure = true,
+                                         .why = "there is a state, it may be a member's"};
         }
-    } else if (!c->discovery && members.count == 0 && named.count > 0) {
-        nobody(out,
-               "lsc.<domain> names other cores: this core will not found a second cluster; set "
-               "cluster.discoveryEnabled: true to join them");
-    } else if (!c->discovery && members.count == 0 && !c->non_voter) {
-        out->way = RQLITED_FOUND;
-        out->why = "a lone core";
-    } else if (c->discovery && members.count == 0 && !c->non_voter &&
-               founders(c, &k->seeds, &out->peers)) {
-        out->way = RQLITED_FORM;
-        out->why = "one of the founders in dns.staticEntries.lsc";
-        out->expect = (unsigned)out->peers.count;
-        out->discover = may_discover(c, k);
-        if (out->discover) {
-            out->peers.count = 0;
-        }
+    } else if (strcmp(k->member_as, own) == 0) {
+        out->way = RQLITED_RESUME;
+        out->why = "was a member before";
     } else {
-        if (!c->discovery) {
-            named.count = 0;
-        }
-        out->peers.count = 0;
-        plan_join(c, k, &members, &named, out);
+        plan_moved(c, k, &members, out);
     }
 }
 

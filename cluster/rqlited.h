@@ -21,6 +21,9 @@
  * A member whose own address has changed joins again, whereby the others learn it; in turn with a
  * plain RESUME, because a core that was alone until now must not join (rqlited refuses as well).
  *
+ * A state of which nobody wrote down that it was a member's (of another supervisor, or left by an
+ * attempt that led nowhere) is tried by RESUME at each third attempt.
+ *
  * The Raft port is open to others only with tls or discovery on. A core without either, or without
  * an address of its own, joins nobody: the others would wait for a voter they cannot reach.
  */
@@ -65,6 +68,7 @@ void rqlited_peers_add(struct rqlited_peers *p, const char *address);
 /* What is known at this moment. */
 struct rqlited_known {
     const char *member_as;        /* address:port this node last was a member with; NULL: never */
+    bool has_state;               /* there is a raft.db, perhaps of an attempt that led nowhere */
     struct rqlited_peers members; /* cores of the zone; this one does not matter */
     struct rqlited_peers seeds;   /* dns.staticEntries lsc, this core among them */
     struct rqlited_peers lookup;  /* what the host's resolver says of lsc.<domain> */
@@ -76,7 +80,7 @@ enum rqlited_way { RQLITED_RESUME, RQLITED_FOUND, RQLITED_FORM, RQLITED_JOIN, RQ
 
 struct rqlited_plan {
     enum rqlited_way way;       /* RQLITED_NOBODY: nobody to join is known; wait and look again */
-    bool moved;                 /* it was a member under another address than now */
+    bool unsure;                /* a RESUME that may lead nowhere */
     bool discover;              /* let rqlited ask for lsc itself (-disco-mode dns) */
     unsigned expect;            /* FORM: how many founders */
     struct rqlited_peers peers; /* JOIN and FORM without `discover` */

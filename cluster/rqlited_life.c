@@ -92,7 +92,7 @@ static struct rqlited_action planned(struct rqlited_life *l, const struct rqlite
         l->attempt++; /* others are looked for next time */
         return wait_for(l->limits->nobody_ms);
     }
-    l->bounded = ev->way == RQLITED_JOIN || ev->way == RQLITED_FORM || ev->moved;
+    l->bounded = ev->way == RQLITED_JOIN || ev->way == RQLITED_FORM || ev->unsure;
     return act(RQLITED_ACT_SPAWN);
 }
 

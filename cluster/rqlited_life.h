@@ -40,7 +40,7 @@ extern const struct rqlited_limits rqlited_limits_default;
 enum rqlited_event_kind {
     RQLITED_EV_GO,      /* once, first */
     RQLITED_EV_TIME,    /* a WAIT is over */
-    RQLITED_EV_PLANNED, /* `way`, `moved`; ok false: could not even look */
+    RQLITED_EV_PLANNED, /* `way`, `unsure`; ok false: could not even look */
     RQLITED_EV_SPAWNED, /* ok false: there is no child */
     RQLITED_EV_POLLED,  /* ok: it answered; `ready`, `again` */
     RQLITED_EV_EXITED,
@@ -52,7 +52,7 @@ struct rqlited_event {
     bool ok;
     bool ready;
     bool again; /* POLLED: start it again, for something that only a start changes */
-    bool moved;
+    bool unsure;
     enum rqlited_way way;
 };
 

@@ -49,7 +49,7 @@ static enum err read_member(struct rqlited *r, struct err_info *info)
     size_t len = 0;
     struct stat st;
     r->member_as[0] = '\0';
-    r->member_written = r->state_gone = false;
+    r->member_written = r->state_gone = r->has_state = false;
     if (stat(r->raft_db, &st) != 0) {
         if (errno != ENOENT && errno != ENOTDIR) { /* not known is not the same as gone */
             return err_set(info, ERR_IO, "%s: %s", r->raft_db, strerror(errno));
@@ -59,6 +59,7 @@ static enum err read_member(struct rqlited *r, struct err_info *info)
                    ? ERR_OK
                    : err_set(info, ERR_IO, "%s: %s", r->member_file, strerror(errno));
     }
+    r->has_state = true;
     enum err e = file_read(r->member_file, MEMBER_CAP, &bytes, &len, info);
     if (e == ERR_NOTFOUND) {
         return ERR_OK;

@@ -61,7 +61,7 @@ static void judge(struct rqlited *r)
         loop_offload(r->loop, &r->work);
         return;
     }
-    if (!here && r->plan.moved && r->plan.way == RQLITED_RESUME && r->members.count == 1) {
+    if (!here && r->members.count == 1 && self->voter) { /* alone, and known by an old address */
         r->readdress = r->seen.again = true;
     }
     rqlited_polled(r);

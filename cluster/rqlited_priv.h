@@ -43,6 +43,7 @@ struct rqlited {
     enum err work_result;
     struct err_info work_info;
     bool auth_written;
+    bool has_state;                       /* raft.db is there */
     bool state_gone;                      /* a member file without raft.db */
     bool readdress;                       /* write peers.json before the next start */
     char member_as[RQLITED_ADDRESS + 16]; /* "": none */

@@ -43,7 +43,7 @@ static void on_line(void *ctx, const char *line)
         line = "(a line with the password in it)";
     }
     snprintf(r->last_line, sizeof r->last_line, "%s", line);
-    if (!is_complaint(line)) {
+    if (!is_complaint(line) || r->life.stopping || r->life.killing) { /* its end is noisy */
         LOG_DEBUG(RQLITED_TAG, line);
         return;
     }
@@ -65,7 +65,7 @@ static void on_exit_cb(void *ctx, int64_t status, int sig)
     snprintf(r->last_exit, sizeof r->last_exit, "%s %d%s%s",
              sig != 0 ? "killed by signal" : "exited with status", sig != 0 ? sig : (int)status,
              said[0] != '\0' ? ": " : "", said);
-    if (r->life.stopping) {
+    if (r->life.stopping || r->life.killing) {
         LOG_INFO(RQLITED_TAG, "stopped");
     } else {
         LOG_WARN(RQLITED_TAG, "ended", LOG_S("how", r->last_exit));
@@ -131,10 +131,11 @@ void rqlited_planned(struct rqlited *r, enum err e, const struct err_info *info)
     k.member_as = r->member_as[0] != '\0' ? r->member_as : NULL;
     k.lookup = r->found;
     k.looked_up = r->looked_up;
+    k.has_state = r->has_state;
     k.attempt = r->life.attempt;
     rqlited_plan(&r->config, &k, &r->plan);
     ev.way = r->plan.way;
-    ev.moved = r->plan.moved;
+    ev.unsure = r->plan.unsure;
     if (ev.way == RQLITED_NOBODY && r->told_why != r->plan.why) {
         LOG_WARN(RQLITED_TAG, "not started", LOG_S("why", r->plan.why));
     }

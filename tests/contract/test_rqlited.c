@@ -703,6 +703,37 @@ static void test_lone_core_gets_company(void **state)
     need_row(a, "both");
 }
 
+/* A state that another supervisor has left, so that nobody wrote down that it is a member's: it is
+ * neither lost nor doubled, though another core is known and discovery is on. */
+static void test_state_of_unknown_origin(void **state)
+{
+    (void)state;
+    struct node *a = make_node(0);
+    struct node *b = make_node(1);
+    start(a);
+    need_ready(a);
+    execute(a, "CREATE TABLE t (v TEXT)");
+    execute(a, "INSERT INTO t VALUES('before')");
+    stop(a);
+    char path[256];
+    snprintf(path, sizeof path, "%s/rqlite-member", a->state);
+    assert_int_equal(unlink(path), 0);
+    a->o.config.discovery = true;
+    rqlited_peers_add(&a->known.members, b->ip); /* which is not there */
+    start(a);
+    need_row(a, "before");
+    uint64_t until = uv_hrtime() + (uint64_t)PATIENCE_MS * 1000000;
+    while (access(path, F_OK) != 0 && uv_hrtime() < until) {
+        uv_run(&t.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(access(path, F_OK), 0);
+    need_ready(a);
+    need_row(a, "before");
+    need_count(a, 1, 0, 0);
+    print_message("%s, unknown origin: %u restarts, last: %s\n", t.version, view(a).restarts,
+                  view(a).last_exit);
+}
+
 /* ---- what must not found ---- */
 
 struct end {
@@ -738,6 +769,11 @@ static void run_plan(struct node *n, const struct rqlited_plan *plan, struct end
     struct proc *p = NULL;
     c.user = NULL;
     assert_int_equal(rqlited_argv(&c, plan, &a, NULL), ERR_OK);
+    for (size_t i = 0; i < a.count; i++) { /* the same, but shorter: 14 s otherwise */
+        if (strcmp(a.argv[i], "-join-attempts") == 0) {
+            a.argv[i + 1][0] = '1';
+        }
+    }
     *e = (struct end){.ended = false};
     struct proc_options o = {
         .argv = (const char *const *)a.argv, .on_line = on_said, .on_exit = on_end, .ctx = e};
@@ -765,10 +801,7 @@ static void test_resume_never_founds(void **state)
     /* nor with what is left by a join that did not succeed */
     n->o.config.discovery = true;
     rqlited_peers_add(&join.peers, "127.0.0.9");
-    uint64_t began = uv_hrtime();
     run_plan(n, &join, &e);
-    print_message("%s: a join in vain ends after %llu ms\n", t.version,
-                  (unsigned long long)((uv_hrtime() - began) / 1000000));
     assert_int_equal(e.status, 1);
     assert_non_null(strstr(e.said, "failed to join cluster"));
     char path[256];
@@ -854,6 +887,7 @@ int main(int argc, char **argv)
         T(test_three_and_more),
         T(test_forming_takes_long),
         T(test_lone_core_gets_company),
+        T(test_state_of_unknown_origin),
         T(test_resume_never_founds),
     };
     static const struct CMUnitTest other[] = {T(test_broken), T(test_nobody)};

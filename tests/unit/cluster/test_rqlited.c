@@ -55,6 +55,7 @@ static struct rqlited_config config(void)
 #define BARE 8  /* no core.ip */
 #define SIX  16 /* core.ipv6 alone */
 #define TWO  32 /* both */
+#define OLD  64 /* there is a raft.db */
 
 struct rule {
     const char *name;
@@ -154,6 +155,18 @@ static const struct rule rules[] = {
     {"others next", ON, NULL, "10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6", "", NULL, 2,
      RQLITED_JOIN, "10.0.0.5 10.0.0.6 10.0.0.1 10.0.0.2", 0, ""},
 
+    /* a state of unknown origin */
+    {"state, lone", OLD, NULL, "", "", "", 2, RQLITED_FOUND, "", 0, ""},
+    {"state, form first", ON | OLD, NULL, "", A " " B, NULL, 0, RQLITED_FORM, A " " B, 2, ""},
+    {"state, form again", ON | OLD, NULL, "", A " " B, NULL, 1, RQLITED_FORM, A " " B, 2, ""},
+    {"state, then resume", ON | OLD, NULL, "", A " " B, B, 2, RQLITED_RESUME, "", 0, "state"},
+    {"state, then form", ON | OLD, NULL, "", A " " B, B, 3, RQLITED_FORM, A " " B, 2, ""},
+    {"state, join", ON | OLD, NULL, B, "", NULL, 1, RQLITED_JOIN, B, 0, ""},
+    {"state, join, resume", ON | OLD, NULL, B, "", NULL, 5, RQLITED_RESUME, "", 0, ""},
+    {"state, nobody", ON | OLD, NULL, "", "", NULL, 1, RQLITED_NOBODY, "", 0, "nobody"},
+    {"state, nobody, resume", ON | OLD, NULL, "", "", NULL, 2, RQLITED_RESUME, "", 0, ""},
+    {"state, lsc, resume", OLD, NULL, "", "", B, 2, RQLITED_RESUME, "", 0, ""},
+
     /* the own address has changed */
     {"moved, members", ON, B ":4002", B " " C, "", "", 0, RQLITED_JOIN, B " " C, 0, "changed"},
     {"moved, port", ON, A ":4444", B, "", "", 2, RQLITED_JOIN, B, 0, "changed"},
@@ -178,6 +191,7 @@ static void test_plan(void **state)
                                   .seeds = peers_of(r->seeds),
                                   .lookup = peers_of(r->lookup),
                                   .looked_up = r->lookup != NULL,
+                                  .has_state = r->member_as != NULL || (r->config & OLD) != 0,
                                   .attempt = r->attempt};
         struct rqlited_plan p;
         memset(&p, 0xff, sizeof p);
@@ -191,7 +205,8 @@ static void test_plan(void **state)
             fail_msg("%s: %s peers=[%s] expect=%u why=%s", r->name, rqlited_way_text(p.way), peers,
                      p.expect, p.why);
         }
-        assert_int_equal(p.moved, strncmp(r->name, "moved", 5) == 0);
+        assert_int_equal(p.unsure, p.way == RQLITED_RESUME &&
+                                       (r->member_as == NULL || strncmp(r->name, "moved", 5) == 0));
     }
 }
 
@@ -205,13 +220,13 @@ static void test_no_accidental_cluster(void **state)
 {
     (void)state;
     static const char *const some[] = {"", A, B, A " " B, B " " C, A " " B " " C};
-    for (unsigned n = 0; n < 8u * 4 * 6 * 6 * 7 * 3; n++) {
+    for (unsigned n = 0; n < 8u * 6 * 6 * 6 * 7 * 3 * 2; n++) {
         unsigned x = n;
         struct rqlited_config c = config();
         apply(&c, x % 8);
         x /= 8;
-        struct rqlited_known k = {.attempt = x % 4};
-        x /= 4;
+        struct rqlited_known k = {.attempt = x % 6};
+        x /= 6;
         k.members = peers_of(some[x % 6]);
         x /= 6;
         k.seeds = peers_of(some[x % 6]);
@@ -220,7 +235,8 @@ static void test_no_accidental_cluster(void **state)
         k.lookup = peers_of(k.looked_up ? some[x % 7] : "");
         x /= 7;
         static const char *const as[] = {NULL, A ":4002", B ":4002"};
-        k.member_as = as[x];
+        k.member_as = as[x % 3];
+        k.has_state = k.member_as != NULL || x / 3 > 0;
         struct rqlited_plan p;
         rqlited_plan(&c, &k, &p);
         bool lone = only_us(&k.members) && only_us(&k.seeds) && only_us(&k.lookup);
@@ -234,7 +250,8 @@ static void test_no_accidental_cluster(void **state)
             assert_true(p.expect >= 2);
         }
         if (p.way == RQLITED_RESUME) {
-            assert_non_null(k.member_as);
+            assert_true(k.has_state);
+            assert_true(k.member_as != NULL || p.unsure);
         }
         if (p.way == RQLITED_JOIN) {
             assert_int_equal(p.expect, 0);
