@@ -11,7 +11,7 @@
 static const struct hash_key keys[2] = {{0x243f6a8885a308d3, 0x13198a2e03707344},
                                         {0xa4093822299f31d0, 0x082efa98ec4e6c89}};
 
-enum kind { KIND_USER = 1, KIND_CORE, KIND_RECORDS };
+enum kind { KIND_USERS_0 = 1, KIND_USERS_1, KIND_CORE, KIND_RECORDS };
 
 #define TTL_DEFAULT UINT32_MAX /* above every TTL there is (RFC 2181 §8) */
 
@@ -32,18 +32,25 @@ static struct rowsum sum_of(const uint8_t *bytes, size_t len)
     return (struct rowsum){{hash_name(&keys[0], bytes, len), hash_name(&keys[1], bytes, len)}};
 }
 
-struct rowsum rowsum_user(const uint8_t *key, size_t len, const char *core_id)
+/* Texts of a core are shorter than 256 octets: zone.c and savefile.c see to it. */
+void rowsum_user_keys(const char *core_id, struct hash_key out[2])
 {
-    uint8_t row[2 + TABLE_KEY_MAX + WIRE_LABEL_MAX];
-    size_t id_len = strlen(core_id);
-    row[0] = KIND_USER;
-    row[1] = (uint8_t)len;
-    memcpy(row + 2, key, len);
-    memcpy(row + 2 + len, core_id, id_len);
-    return sum_of(row, 2 + len + id_len);
+    uint8_t row[1 + UINT8_MAX];
+    size_t len = strlen(core_id);
+    memcpy(row + 1, core_id, len);
+    for (unsigned lane = 0; lane < 2; lane++) {
+        row[0] = (uint8_t)(KIND_USERS_0 + lane);
+        struct rowsum sum = sum_of(row, 1 + len);
+        out[lane] = (struct hash_key){sum.lane[0], sum.lane[1]};
+    }
 }
 
-/* Texts of a core are shorter than 256 (zone.c sees to it). None is as good as an empty one. */
+struct rowsum rowsum_user(const uint8_t *key, size_t len, const struct hash_key core[2])
+{
+    return (struct rowsum){{hash_name(&core[0], key, len), hash_name(&core[1], key, len)}};
+}
+
+/* None is as good as an empty one. */
 static void put_text(struct buf_writer *w, const char *text)
 {
     size_t len = text != NULL ? strlen(text) : 0;

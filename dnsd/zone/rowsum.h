@@ -19,8 +19,9 @@ struct rowsum {
 void rowsum_add(struct rowsum *sum, struct rowsum row);
 void rowsum_take(struct rowsum *sum, struct rowsum row);
 
-/* KEY as in the table; the core by its id, which outlives the core. */
-struct rowsum rowsum_user(const uint8_t *key, size_t len, const char *core_id);
+/* KEY as in the table; the core by what its id, which outlives it, is made into once. */
+void rowsum_user_keys(const char *core_id, struct hash_key out[2]);
+struct rowsum rowsum_user(const uint8_t *key, size_t len, const struct hash_key core[2]);
 /* Without whether it is alive: that is no row's content. */
 struct rowsum rowsum_core(const struct zone_core_info *core);
 /* Stored records, as rendered: names in them that end with the zone's own are the same in any case.

@@ -20,6 +20,7 @@ struct zone_core_info {
     const char *ip, *ipv6, *cname; /* NULL: none; in text[] */
     bool present;                  /* false: users name it, but nobody has told what it is */
     bool available, live;
+    struct hash_key user_keys[2]; /* what its users are hashed with in the digest (rowsum.h) */
     const char *id;
     char text[];
 };

@@ -318,6 +318,7 @@ static struct zone_core_info *info_make(const struct zone_core *c, bool present)
     info->present = present;
     info->available = c->available;
     info->live = c->live;
+    rowsum_user_keys(c->id, info->user_keys);
     return info;
 }
 
@@ -444,10 +445,10 @@ static void sum_user(struct zone *z, const uint8_t *key, size_t len, uint16_t be
         return;
     }
     if (before != TABLE_NO_CORE) {
-        rowsum_take(&z->rows, rowsum_user(key, len, z->infos[before]->id));
+        rowsum_take(&z->rows, rowsum_user(key, len, z->infos[before]->user_keys));
     }
     if (now != TABLE_NO_CORE) {
-        rowsum_add(&z->rows, rowsum_user(key, len, z->infos[now]->id));
+        rowsum_add(&z->rows, rowsum_user(key, len, z->infos[now]->user_keys));
     }
 }
 
