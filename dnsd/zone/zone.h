@@ -139,8 +139,8 @@ enum err zone_save(const struct zone_snapshot *snapshot, const char *store_id, u
                    size_t *len) MUST_USE;
 
 #define ZONE_STORE_ID_MAX 64
-/* Fills an empty zone. ERR_MALFORMED (truncated, flipped bits, another version, another domain)
- * leaves it unusable: free it and start with a new one. */
+/* Fills an empty zone. ERR_MALFORMED (truncated, flipped bits, another version, another domain, users
+ * that are hashed otherwise) leaves it unusable: free it and start with a new one. */
 enum err zone_restore(struct zone *z, const uint8_t *bytes, size_t len,
                       char store_id[ZONE_STORE_ID_MAX], uint64_t *revision,
                       struct err_info *info) MUST_USE;
