@@ -6,6 +6,7 @@
 
 #include "lib/mem.h"
 #include "op.h"
+#include "rqlite/backend_rqlite.h"
 #include "schema.h"
 #include "sqlite/backend_sqlite.h"
 #include "store_priv.h"
@@ -108,36 +109,9 @@ void store_open_on(uv_loop_t *loop, store_engine_open *engine, const struct stor
     engine(loop, &s->box, options, on_backend, s);
 }
 
-struct no_engine {
-    struct loop_msg msg;
-    backend_open_cb *cb;
-    void *ctx; /* borrowed */
-};
-
-static void on_no_engine(struct loop_msg *msg)
-{
-    struct no_engine *n = (struct no_engine *)msg; /* the first member */
-    struct err_info info;
-    enum err e = err_set(&info, ERR_NOTFOUND, "this build of the program has no rqlite engine");
-    n->cb(n->ctx, e, &info, NULL);
-    free(n);
-}
-
-/* Another engine's driver takes its place here. */
-static void no_engine(uv_loop_t *loop, struct loop_box *box, const struct store_options *options,
-                      backend_open_cb *cb, void *ctx)
-{
-    struct no_engine *n = mem_xalloc(sizeof *n);
-    (void)loop;
-    (void)options;
-    n->msg.run = on_no_engine;
-    n->cb = cb;
-    n->ctx = ctx;
-    loop_box_send(box, &n->msg);
-}
-
 void store_open(uv_loop_t *loop, const struct store_options *options, store_open_cb *cb, void *ctx)
 {
-    store_open_on(loop, options->engine == STORE_SQLITE ? backend_sqlite_open : no_engine, options,
-                  cb, ctx);
+    store_engine_open *engine =
+        options->engine == STORE_SQLITE ? backend_sqlite_open : backend_rqlite_open;
+    store_open_on(loop, engine, options, cb, ctx);
 }

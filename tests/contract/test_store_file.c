@@ -430,13 +430,6 @@ static void open_later_version(void **state)
     assert_non_null(strstr(t->y.info.text, "99"));
 }
 
-static void open_engine(void **state)
-{
-    struct fixture *t = *state;
-    t->file->options.engine = STORE_RQLITE;
-    assert_err(ERR_NOTFOUND, open_store(t));
-}
-
 static void open_forbidden(void **state)
 {
     struct fixture *t = *state;
@@ -814,7 +807,6 @@ int main(int argc, char **argv)
         TEST(open_foreign),
         TEST(open_other_shape),
         TEST(open_later_version),
-        TEST(open_engine),
         TEST(open_forbidden),
         TEST(file_replaced),
         TEST(truncated),
