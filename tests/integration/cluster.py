@@ -233,7 +233,7 @@ class Core:
         return harness.Tool(done.returncode, done.stdout, done.stderr)
 
     def status(self):
-        return self.dnsctl("status", "--json").json()
+        return self.dnsctl("status", "--json", expect=None).json()
 
     def tail(self):
         return f"--- {self.id}'s log ends:\n" + "\n".join(self.process.lines[-40:])
