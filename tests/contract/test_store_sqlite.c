@@ -32,6 +32,7 @@ static void execute(void *place, const char *sql)
 int main(void)
 {
     const struct store_suite_engine sqlite = {.name = "sqlite",
+                                              .moment = true,
                                               .make = make,
                                               .drop = drop,
                                               .options = options,

@@ -8,6 +8,7 @@
 
 struct store_suite_engine {
     const char *name;
+    bool moment; /* a scan is as of one moment */
     /* A place of its own for one test, without a database in it yet; DROP removes it. */
     void *(*make)(void);
     void (*drop)(void *place);
