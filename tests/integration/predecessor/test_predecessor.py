@@ -47,7 +47,7 @@ def database(request):
 def daemon(node, config=None):
     return harness.Dnsd(harness.merged({
         "core": {"id": "core-a", "ip": "203.0.113.10", "ipv6": None, "hosting": "eu-1",
-                 "url": "https://core-a.mc.example.com/"},
+                 "url": "https://core-a.mc.example.com"},
         "storages": {"platform": {"engine": "rqlite"},
                      "engines": {"sqlite": None,
                                  "rqlite": {"url": node.url, "external": True,
