@@ -385,7 +385,7 @@ static void release(struct app *a)
     if (a->lock_fd >= 0) {
         close(a->lock_fd);
     }
-    beats_free(a);
+    peers_free(&a->peers);
     config_rqlite_free(&a->rqlite);
     config_free(&a->config);
     free(a->state_dir);

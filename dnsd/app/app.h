@@ -17,6 +17,7 @@
 #include "dnsd/zone/zone.h"
 #include "lib/clock.h"
 #include "lib/loop_uv.h"
+#include "peers.h"
 #include "store/store.h"
 
 /* Exit codes of the daemon (dnsd(8)). */
@@ -30,17 +31,6 @@ struct control;
 struct app_old_zone {
     struct zone *zone; /* owned */
     struct app_old_zone *next;
-};
-
-/* A core of which a heartbeat was seen. */
-struct app_peer {
-    char *id; /* owned */
-    uint64_t beat, revision;
-    int64_t changed_ms; /* monotonic: when the heartbeat last changed, or could not be looked at */
-    char digest[ZONE_DIGEST_TEXT];
-    char version[32];
-    bool live;
-    bool listed; /* in the list that is being read */
 };
 
 struct app {
@@ -85,12 +75,10 @@ struct app {
 
     /* heartbeats (beats.c) */
     uv_timer_t beats_timer;
-    struct app_peer *peers; /* owned */
-    size_t peers_count;
+    struct peers peers;
     bool beats_reading, beats_writing;
     int64_t beats_read_ms, beat_sent_ms; /* monotonic */
-    uint64_t beat;
-    char beat_digest[ZONE_DIGEST_TEXT]; /* last told */
+    uint64_t beat, beat_revision;        /* last told */
 
     /* the snapshot file (savefile.c) */
     uv_timer_t save_timer;
@@ -142,7 +130,6 @@ bool engine_stop(struct app *a);
 /* beats.c. apply puts what is known of who is alive into the zone; true: a commit is due. */
 void beats_start(struct app *a);
 bool beats_apply(struct app *a);
-void beats_free(struct app *a);
 
 /* register.c: this core's own row; feed_registered() when it is there, or cannot be. */
 void register_self(struct app *a);

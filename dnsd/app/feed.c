@@ -380,7 +380,7 @@ static void on_open(void *ctx, enum err e, const struct err_info *info, struct s
     a->opening = false;
     if (e != ERR_OK) {
         struct err_info why = *info;
-        if (e == ERR_NOTFOUND) {
+        if (e == ERR_NOTFOUND && !a->config.storages.engine_rqlite) {
             err_set(&why, e,
                     "%.200s; bring it back, or stop and remove %.200s/zone.snapshot to begin with "
                     "an empty one",

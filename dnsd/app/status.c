@@ -100,15 +100,15 @@ static json_t *peers(const struct app *a, const char *digest)
 {
     int64_t now = clk_mono_ms(&clk_system);
     json_t *list = json_array();
-    for (size_t i = 0; i < a->peers_count; i++) {
-        const struct app_peer *p = &a->peers[i];
+    for (size_t i = 0; i < a->peers.count; i++) {
+        const struct peer *p = &a->peers.items[i];
         bool self = strcmp(p->id, a->id) == 0;
         json_array_append_new(list,
                               json_pack("{s:s, s:b, s:b, s:I, s:s, s:s, s:I}", "id", p->id, "live",
                                         (int)p->live, "self", (int)self, "revision",
                                         (json_int_t)(self ? zone_revision(a->zone) : p->revision),
                                         "digest", self ? digest : p->digest, "version", p->version,
-                                        "ageMs", (json_int_t)(now - p->changed_ms)));
+                                        "ageMs", (json_int_t)(now - p->heard_ms)));
     }
     return list;
 }
