@@ -58,10 +58,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
         httpc_call_fail(call, ERR_LIMIT, "the reply's header is larger than allowed");
         return CURL_WRITEFUNC_ERROR;
     }
-    if (memchr(line, '\0', n) != NULL) {
-        httpc_call_fail(call, ERR_MALFORMED, "the reply's header has a NUL in it");
-        return CURL_WRITEFUNC_ERROR;
-    }
     if (line[0] == '\r' || line[0] == '\n') {
         long status = 0;
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -317,7 +313,7 @@ enum err httpc_call_prepare(struct httpc_call *call, const struct httpc_settings
 {
     struct login login = {.user = NULL};
     call->body_max = request->body_max;
-    call->wait_ms = request->wait_ms;
+    call->wait_ms = request->wait_ms; /* for the words */
     call->tell_sent = request->sent;
     enum err e = check(call, request);
     if (e == ERR_OK) {

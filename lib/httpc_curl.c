@@ -4,10 +4,9 @@
  * milliseconds (on_timeout); each becomes one libuv handle. Whatever they report goes into
  * curl_multi_socket_action(), and collect() takes the transfers that ended from there.
  *
- * Requests wait in a queue of our own, so that libcurl never has more of them than connections:
- * in its own queue the time allowed for connecting would already run. The deadline is ours too, one
- * timer for all: it counts from httpc_start(), the queue included, and does not depend on what
- * libcurl is busy with.
+ * Requests wait in a queue of our own: first come, first served, whatever libcurl's version makes of
+ * more transfers than connections. The deadline is ours too, one timer for all: it counts from
+ * httpc_start(), the queue included, and does not depend on what libcurl is busy with.
  *
  * Ends, of whatever kind, go through the list `done` and are told by on_idle() in the next turn of
  * the loop. Nothing else calls a callback, so a callback may do anything, httpc_close() included.
@@ -16,9 +15,9 @@
  */
 #include "httpc_curl.h"
 
-#include <assert.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,7 +287,9 @@ static int64_t expire(struct httpc_calls *list, int64_t now, int64_t earliest)
     for (struct httpc_call *call = TAILQ_FIRST(list); call != NULL; call = next) {
         next = TAILQ_NEXT(call, link);
         if (call->deadline_ms <= now) {
-            finish(call, httpc_call_fail(call, ERR_TIMEOUT, "no complete reply in time"));
+            char text[64];
+            snprintf(text, sizeof text, "no complete reply within %u ms", call->wait_ms);
+            finish(call, httpc_call_fail(call, ERR_TIMEOUT, text));
         } else if (call->deadline_ms < earliest) {
             earliest = call->deadline_ms;
         }
@@ -366,12 +367,12 @@ static enum err ca_read(struct httpc *c, const char *path, struct err_info *info
     return ERR_OK;
 }
 
-static enum err multi_init(struct httpc *c)
+static bool multi_init(struct httpc *c)
 {
     long max = (long)c->connections_max;
     c->multi = curl_multi_init();
     if (c->multi == NULL) {
-        return ERR_NOMEM;
+        return false;
     }
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
@@ -381,7 +382,7 @@ static enum err multi_init(struct httpc *c)
     /* Idle ones count too: the oldest of them goes when a new one is needed. */
     curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, max);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, max);
-    return ERR_OK;
+    return true;
 }
 
 enum err httpc_open(uv_loop_t *loop, const struct httpc_options *options, struct httpc **out,
@@ -398,7 +399,7 @@ enum err httpc_open(uv_loop_t *loop, const struct httpc_options *options, struct
     }
     struct httpc *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        return ERR_NOMEM;
+        return err_set(info, ERR_NOMEM, "no memory");
     }
     c->loop = loop;
     c->connections_max =
@@ -407,12 +408,9 @@ enum err httpc_open(uv_loop_t *loop, const struct httpc_options *options, struct
     TAILQ_INIT(&c->active);
     TAILQ_INIT(&c->done);
     c->settings.user_agent = strdup(options->user_agent != NULL ? options->user_agent : "dnsd");
-    enum err e = c->settings.user_agent != NULL ? ERR_OK : ERR_NOMEM;
-    if (e == ERR_OK && options->ca_file != NULL) {
-        e = ca_read(c, options->ca_file, info);
-    }
-    if (e == ERR_OK) {
-        e = multi_init(c);
+    enum err e = options->ca_file != NULL ? ca_read(c, options->ca_file, info) : ERR_OK;
+    if (e == ERR_OK && (c->settings.user_agent == NULL || !multi_init(c))) {
+        e = err_set(info, ERR_NOMEM, "no memory");
     }
     if (e != ERR_OK) {
         free(c->settings.user_agent);

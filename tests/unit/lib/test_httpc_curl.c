@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -216,6 +218,25 @@ static void the_deadline_counts_from_the_start_queue_included(void **state)
     assert_int_equal(first.e, ERR_TIMEOUT);
     assert_in_range(first.took_ms, 600, 600 + HTTPC_FIXTURE_LATE_MS);
     httpc_fixture_expect(&t, &r, ERR_OK, NULL); /* the connection that hung is not kept */
+}
+
+static void the_next_follows_one_that_timed_out(void **state)
+{
+    struct httpc_got first = {.calls = 0}, second = {.calls = 0};
+    (void)state;
+    client_of(1);
+    httpc_fixture_serve_by(&t, hang_first, NULL);
+    struct httpc_request r = httpc_fixture_get(&t);
+    r.wait_ms = 200;
+    httpc_fixture_start(&t, &first, &r);
+    r.wait_ms = HTTPC_FIXTURE_DEADLINE_MS / 2;
+    httpc_fixture_start(&t, &second, &r);
+    httpc_fixture_until(&t, &second.calls, 1);
+    assert_int_equal(first.e, ERR_TIMEOUT);
+    assert_non_null(strstr(first.info.text, "no complete reply within 200 ms"));
+    assert_int_equal(second.e, ERR_OK);
+    assert_in_range(second.took_ms, 200, 200 + HTTPC_FIXTURE_LATE_MS);
+    httpc_got_free(&second);
 }
 
 static const struct http_script_act *slow_first(void *ctx, const struct http_script_request *r)
@@ -560,6 +581,102 @@ static void closing_does_not_wait_for_a_resolver(void **state)
     slow_end();
 }
 
+/* --- bad luck ------------------------------------------------------------------------------ */
+
+static void no_descriptor_left(void **state)
+{
+    struct rlimit old, none;
+    (void)state;
+    httpc_fixture_serve(&t, http_script_echo);
+    struct httpc_request r = httpc_fixture_get(&t);
+    uv_run(&t.loop, UV_RUN_NOWAIT); /* the loop has what it needs */
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &old);
+    none = old;
+    none.rlim_cur = (rlim_t)next;
+    setrlimit(RLIMIT_NOFILE, &none);
+    httpc_fixture_expect(&t, &r, ERR_UNAVAIL, NULL);
+    setrlimit(RLIMIT_NOFILE, &old);
+    httpc_fixture_expect(&t, &r, ERR_OK, NULL);
+}
+
+#define CROWD 300
+
+static const struct http_script_act *every_kind(void *ctx, const struct http_script_request *r)
+{
+    static const struct http_script_act reset[] = {{.kind = HTTP_SCRIPT_RESET}};
+    static const struct http_script_act half[] = {
+        {.kind = HTTP_SCRIPT_SEND, .text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"},
+        {.kind = HTTP_SCRIPT_CLOSE}};
+    static const struct http_script_act endless[] = {
+        {.kind = HTTP_SCRIPT_SEND, .text = "HTTP/1.1 200 OK\r\n\r\n"},
+        {.kind = HTTP_SCRIPT_FILL, .n = 10u << 20},
+        {.kind = HTTP_SCRIPT_CLOSE}};
+    static const struct http_script_act slow[] = {{.kind = HTTP_SCRIPT_PAUSE, .ms = 5},
+                                                  {.kind = HTTP_SCRIPT_REPLY, .text = "slow"},
+                                                  {.kind = HTTP_SCRIPT_END}};
+    static const struct http_script_act last[] = {{.kind = HTTP_SCRIPT_ECHO},
+                                                  {.kind = HTTP_SCRIPT_CLOSE}};
+    static const struct http_script_act *const kinds[] = {http_script_echo,
+                                                          last,
+                                                          cut,
+                                                          http_script_echo,
+                                                          reset,
+                                                          half,
+                                                          slow,
+                                                          endless,
+                                                          hang,
+                                                          slow,
+                                                          last};
+    (void)ctx;
+    return kinds[strtoul(strchr(r->text, '/') + 1, NULL, 10) % COUNT(kinds)];
+}
+
+/* All kinds of ends mixed, some canceled on the way, and the client closed before the last. */
+static void a_crowd(void **state)
+{
+    static struct httpc_got g[CROWD];
+    static char urls[CROWD][64];
+    unsigned turns = 0, ended;
+    uint64_t began = uv_hrtime();
+    (void)state;
+    client_of(7);
+    httpc_fixture_serve_by(&t, every_kind, NULL);
+    struct httpc_request r = httpc_fixture_get(&t);
+    for (unsigned i = 0; i < CROWD; i++) {
+        snprintf(urls[i], sizeof urls[i], "http://127.0.0.1:%u/%u", t.server.port, i);
+        r.url = urls[i];
+        r.method = i % 3 == 0 ? "POST" : "GET";
+        r.wait_ms = 100 + i * 37 % 700;
+        httpc_fixture_start(&t, &g[i], &r);
+    }
+    do {
+        uv_run(&t.loop, UV_RUN_ONCE);
+        unsigned victim = turns++ * 17 % CROWD;
+        if (turns % 5 == 0 && g[victim].calls == 0) {
+            httpc_cancel(g[victim].call);
+        }
+        ended = 0;
+        for (unsigned i = 0; i < CROWD; i++) {
+            ended += g[i].calls;
+        }
+        assert_true((uv_hrtime() - began) / 1000000 < HTTPC_FIXTURE_DEADLINE_MS);
+    } while (ended < CROWD * 9 / 10);
+    httpc_close(t.client, count, &t.closed);
+    t.client = NULL;
+    httpc_fixture_until(&t, &t.closed, 1);
+    unsigned good = 0;
+    for (unsigned i = 0; i < CROWD; i++) {
+        assert_int_equal(g[i].calls, 1);
+        good += g[i].e == ERR_OK;
+        httpc_got_free(&g[i]);
+    }
+    assert_true(good > 20);
+    assert_true(t.server.open_max <= 7 + 7); /* the server hears of an end a little later */
+}
+
 /* --- several ------------------------------------------------------------------------------- */
 
 static void two_clients_on_one_loop(void **state)
@@ -641,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_idle_connection_gives_way, setup, teardown),
         cmocka_unit_test_setup_teardown(the_deadline_counts_from_the_start_queue_included, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_next_follows_one_that_timed_out, setup, teardown),
         cmocka_unit_test_setup_teardown(waiting_in_the_queue_is_not_connecting, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_under_way_and_in_the_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(canceled_at_once_and_twice, setup, teardown),
@@ -654,6 +772,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_slow_resolver_does_not_make_the_loop_wait, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(closing_does_not_wait_for_a_resolver, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_descriptor_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_crowd, setup, teardown),
         cmocka_unit_test_setup_teardown(two_clients_on_one_loop, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
