@@ -125,6 +125,8 @@ bool feed_expire(struct app *a);
 enum err engine_prepare(struct app *a, struct err_info *info) MUST_USE;
 enum err engine_start(struct app *a, struct err_info *info) MUST_USE;
 void engine_options(const struct app *a, struct store_options *out);
+/* False: there is an rqlited of ours, and it does not answer now. */
+bool engine_runs(const struct app *a);
 bool engine_stop(struct app *a);
 
 /* beats.c. apply puts what is known of who is alive into the zone; true: a commit is due. */

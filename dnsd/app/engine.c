@@ -99,14 +99,25 @@ static void on_known(void *ctx, struct rqlited_known *out)
 
 /* ---- rqlited --------------------------------------------------------------------------------- */
 
+static enum rqlited_state state_of(const struct app *a)
+{
+    struct rqlited_view view;
+    rqlited_view(a->rqlited, &view);
+    return view.state;
+}
+
 static void on_rqlited(void *ctx)
 {
     struct app *a = ctx;
-    struct rqlited_view view;
-    rqlited_view(a->rqlited, &view);
-    if (view.state == RQLITED_READY && a->store == NULL) {
+    if (a->store == NULL && state_of(a) == RQLITED_READY) {
         feed_start(a); /* instead of at the next try */
     }
+}
+
+/* Without a leader there may still be rows to read. */
+bool engine_runs(const struct app *a)
+{
+    return a->rqlited == NULL || state_of(a) == RQLITED_ALIVE || state_of(a) == RQLITED_READY;
 }
 
 enum err engine_start(struct app *a, struct err_info *info)

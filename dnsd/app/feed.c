@@ -433,6 +433,10 @@ void feed_start(struct app *a)
         feed_wake(a);
         return;
     }
+    if (!engine_runs(a)) {
+        retry_later(a); /* who starts it tells what is wrong with it, and when it answers */
+        return;
+    }
     struct store_options o;
     engine_options(a, &o);
     uv_timer_stop(&a->store_timer);
