@@ -1,4 +1,5 @@
 /* One HTTP request: what libcurl is told, what is kept of the reply, and what the end means. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -241,17 +242,6 @@ static CURLcode set_what(struct httpc_call *call, const struct httpc_request *r)
     return rc;
 }
 
-static CURLcode set_login(struct httpc_call *call, const char *user, const char *password)
-{
-    CURLcode rc = CURLE_OK;
-    if (user != NULL) {
-        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-        SET(CURLOPT_USERNAME, user);
-        SET(CURLOPT_PASSWORD, password != NULL ? password : "");
-    }
-    return rc;
-}
-
 static bool add_header(struct httpc_call *call, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(call->headers, line);
@@ -261,10 +251,52 @@ static bool add_header(struct httpc_call *call, const char *line)
     return longer != NULL;
 }
 
-static enum err take_headers(struct httpc_call *call, const struct httpc_request *r)
+/* RFC 4648 §4. OUT has room for 4 * ((len + 2) / 3) and a NUL. */
+static void base64(const char *bytes, size_t len, char *out)
 {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        uint32_t v = (uint32_t)(uint8_t)bytes[i] << 16;
+        v |= i + 1 < len ? (uint32_t)(uint8_t)bytes[i + 1] << 8 : 0;
+        v |= i + 2 < len ? (uint8_t)bytes[i + 2] : 0;
+        *out++ = digits[v >> 18];
+        *out++ = digits[v >> 12 & 63];
+        *out++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
+        *out++ = i + 2 < len ? digits[v & 63] : '=';
+    }
+    *out = '\0';
+}
+
+/* RFC 7617 §2. By hand: a password that libcurl is told stays with the connection while it is kept,
+ * but its copies of a header end with the request. */
+static bool add_login(struct httpc_call *call, const char *user, const char *password)
+{
+    size_t room = strlen(user) + (password != NULL ? strlen(password) : 0) + 2;
+    size_t line_room = sizeof "Authorization: Basic " + 4 * ((room + 2) / 3);
+    char *plain = malloc(room), *line = malloc(line_room);
+    bool ok = false;
+    if (plain != NULL && line != NULL) {
+        int len = snprintf(plain, room, "%s:%s", user, password != NULL ? password : "");
+        int at = snprintf(line, line_room, "Authorization: Basic ");
+        base64(plain, (size_t)len, line + at);
+        ok = add_header(call, line);
+        explicit_bzero(plain, room);
+        explicit_bzero(line, line_room);
+    }
+    free(plain);
+    free(line);
+    return ok;
+}
+
+static enum err take_headers(struct httpc_call *call, const struct httpc_request *r,
+                             const struct login *of_url)
+{
+    const char *user = r->user != NULL ? r->user : of_url->user;
     bool typed = false;
     bool ok = add_header(call, "Expect:"); /* no second's wait for a 100 before a large body */
+    if (ok && user != NULL) {
+        ok = add_login(call, user, r->user != NULL ? r->password : of_url->password);
+    }
     for (size_t i = 0; i < r->headers_count && ok; i++) {
         const struct httpc_header *h = &r->headers[i];
         char *line = NULL;
@@ -327,12 +359,7 @@ enum err httpc_call_prepare(struct httpc_call *call, const struct httpc_settings
     if (rc == CURLE_OK) {
         rc = set_what(call, request);
     }
-    if (rc == CURLE_OK) {
-        bool own = request->user != NULL;
-        rc = set_login(call, own ? request->user : login.user,
-                       own ? request->password : login.password);
-    }
-    e = rc == CURLE_OK ? take_headers(call, request)
+    e = rc == CURLE_OK ? take_headers(call, request, &login)
                        : httpc_call_fail(call, rc == CURLE_OUT_OF_MEMORY ? ERR_NOMEM : ERR_BUG,
                                          curl_easy_strerror(rc));
 out:

@@ -147,6 +147,8 @@ static void basic_authentication(void **state)
     r.user = "u";
     r.password = "p:q"; /* a password may have a colon */
     expect_sent(&r, SENT("\r\nAuthorization: Basic dTpwOnE=\r\n"), NULL);
+    r.password = "p";
+    expect_sent(&r, SENT("\r\nAuthorization: Basic dTpw\r\n"), NULL);
     r.password = NULL;
     expect_sent(&r, SENT("\r\nAuthorization: Basic dTo=\r\n"), NULL);
     r.user = NULL; /* and not what an earlier request on this connection said */
