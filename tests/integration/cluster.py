@@ -233,7 +233,14 @@ class Core:
         return harness.Tool(done.returncode, done.stdout, done.stderr)
 
     def status(self):
-        return self.dnsctl("status", "--json", expect=None).json()
+        done = self.dnsctl("status", "--json", expect=None)
+        assert done.code in (0, 3, 4), f"{self.id}: {done.code} {done.out} {done.err}\n{self.tail()}"
+        return done.json()
+
+    def verdict(self):
+        """What dnsctl status ends with, and its exit code."""
+        done = self.dnsctl("status", expect=None)
+        return done.code, done.out.strip().splitlines()[-1]
 
     def tail(self):
         return f"--- {self.id}'s log ends:\n" + "\n".join(self.process.lines[-40:])
@@ -328,6 +335,7 @@ class Cluster:
     def __init__(self, rqlited, count=3, **more):
         self.folder = harness.temp_folder()
         self.rqlited = rqlited
+        self.marks = 0
         self.cores = []
         self.founders = [NET + str(n) for n in range(1, count + 1)]
         harness.loopback_up()
@@ -383,10 +391,26 @@ class Cluster:
     def populate(self):
         """What NAMES asks for."""
         first = self.cores[0]
+        for core in self.cores:  # each writes its row by itself
+            self.everywhere(core.id, [core.ip])
         first.dnsctl("users", "set", "alice", "core-a")
         first.dnsctl("users", "set", "bob", "core-b")
         first.dnsctl("records", "set", "web", "A", "192.0.2.80")
         self.settled()
+        self.saved()
+
+    def saved(self):
+        """Until what is answered now is in each core's snapshot file, which is written up to a second
+        after a change: a core that is killed before knows nothing of it at its next start, until
+        its rqlited is there."""
+        self.marks += 1
+        mark = f"mark-{self.marks}"
+        self.cores[0].dnsctl("records", "set", mark, "A", "192.0.2.1")
+        for core in self.cores:
+            def there(core=core):
+                with open(os.path.join(core.state, "zone.snapshot"), "rb") as f:
+                    return mark.encode() in f.read()
+            until(f"{core.id} has saved its zone", there, 10)
 
     def expected(self, cores=None):
         """{name: judge(addresses)} for the zone of populate(), with CORES as its members."""

@@ -28,10 +28,10 @@ else:
         """Asks the first core for what does not change."""
         first = cluster[0]
         first.spawn()
-        cluster.ready()
+        cluster.everywhere(first.id, [first.ip])
         first.dnsctl("users", "set", "alice", first.id)
         first.dnsctl("records", "set", "web", "A", "192.0.2.80")
-        cluster.everywhere("alice", [first.ip])
+        cluster.everywhere("web", ["192.0.2.80"])
         wanted = {name: judge for name, judge in cluster.expected().items()
                   if name.split(".")[0] in ("alice", "web", "core-a", "nobody")}
         with clients.Stream(cluster, wanted=wanted) as made:

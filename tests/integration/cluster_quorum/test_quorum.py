@@ -47,7 +47,9 @@ else:
             print(f"without quorum, after {took:.1f} s: {failed.err.strip()}")
             assert len(failed.err.strip().splitlines()) == 1, failed.err
             assert took < 15
-            print(last.dnsctl("status").out)
+            code, verdict = last.verdict()
+            print(f"status says: {verdict}")
+            assert code == NO_QUORUM and verdict.startswith("no quorum"), verdict
             assert "alice" in last.dnsctl("users", "list").out  # reading goes on
             writer.all_there([last])
             stream.faultless("without quorum", [last], began)
@@ -76,3 +78,4 @@ else:
             alone.all_there()
             stream.faultless("recovered, the one that was left", [last], first)
         cluster.agree()
+        assert last.verdict()[1].startswith("all cores agree"), last.verdict()
