@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/file_sys.h"
+#include "lib/jx.h"
 #include "rqlited_priv.h"
 
 #define POLL_MS   2000
@@ -47,24 +48,47 @@ static void on_written(struct loop_work *w)
 
 /* ---- who is in the cluster ---- */
 
-static void judge(struct rqlited *r)
+static bool leads_alone(const struct httpc_reply *reply)
 {
-    const struct member *self = members_find(&r->members, r->config.node_id);
-    if (!r->seen.ready || r->exited || r->life.stopping || self == NULL) {
-        rqlited_polled(r);
-        return;
-    }
-    bool here = strcmp(self->address, r->own) == 0; /* and not some other rqlited on this port */
-    if (here && !r->member_written) {
-        r->work.work = on_pool;
-        r->work.done = on_written;
-        loop_offload(r->loop, &r->work);
-        return;
-    }
-    if (!here && r->members.count == 1 && self->voter) { /* alone, and known by an old address */
+    json_t *raft = NULL;
+    const char *state = "";
+    int64_t peers = 0;
+    bool is = jx_parse_object(reply->body, reply->len, &raft, NULL) == ERR_OK &&
+              jx_string(raft, "state", &state, NULL) == ERR_OK && strcmp(state, "Leader") == 0 &&
+              jx_int(raft, "num_peers", 0, INT64_MAX, &peers, NULL) == ERR_OK && peers == 0;
+    json_decref(raft);
+    return is;
+}
+
+static void on_raft(void *ctx, enum err e, const struct err_info *info,
+                    const struct httpc_reply *reply)
+{
+    struct rqlited *r = ctx;
+    (void)info;
+    r->call = NULL;
+    if (e == ERR_OK && reply->status == 200 && leads_alone(reply)) {
         r->readdress = r->seen.again = true;
     }
     rqlited_polled(r);
+}
+
+static void judge(struct rqlited *r)
+{
+    const struct member *self = members_find(&r->members, r->config.node_id);
+    bool here = self != NULL && strcmp(self->address, r->own) == 0;
+    if (!r->seen.ready || r->exited || r->life.stopping || self == NULL) {
+        rqlited_polled(r); /* another rqlited on this port is no reason to write anything either */
+    } else if (here && !r->member_written) {
+        r->work.work = on_pool;
+        r->work.done = on_written;
+        loop_offload(r->loop, &r->work);
+    } else if (!here && r->members.count == 1) {
+        /* Alone, and known by an old address? A node that catches up also sees how its cluster was
+         * long ago, perhaps alone, but then it does not lead. */
+        get(r, "/status?key=store.raft", on_raft);
+    } else {
+        rqlited_polled(r);
+    }
 }
 
 static void on_nodes(void *ctx, enum err e, const struct err_info *info,

@@ -395,6 +395,35 @@ static void need_file(const char *folder, const char *name, unsigned mode, const
     free(bytes);
 }
 
+struct member_file {
+    const struct node *node;
+    char own[32];
+};
+
+static bool is_written(const void *ctx)
+{
+    const struct member_file *m = ctx;
+    char path[256];
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    snprintf(path, sizeof path, "%s/rqlite-member", m->node->state);
+    bool is =
+        file_read(path, 64, &bytes, &len, NULL) == ERR_OK && strcmp((char *)bytes, m->own) == 0;
+    free(bytes);
+    return is;
+}
+
+/* That it is a member under the address it has now is written down. */
+static void need_member_file(const struct node *n)
+{
+    struct member_file m = {.node = n};
+    snprintf(m.own, sizeof m.own, "%s:%u\n", n->ip, t.raft_port);
+    if (!wait_until(is_written, &m)) {
+        show(n);
+        fail_msg("%s is not written down as %s", n->id, m.own);
+    }
+}
+
 /* The node's arguments, as the kernel has them. */
 static void show_argv(const struct node *n, const char *what)
 {
@@ -544,6 +573,13 @@ static void test_three_and_more(void **state)
 
     struct node *d = &t.node[3];
     d->o.config.non_voter = true;
+    d->o.password = "another password"; /* which is not let in */
+    start(d);
+    wait_ms(2000);
+    assert_int_equal(view(d).state, RQLITED_ALIVE);
+    stop(d);
+    need_count(&t.node[0], 3, 0, 0);
+    d->o.password = PASSWORD;
     start(d);
     need_ready(d);
     show_argv(d, "join, non-voter");
@@ -603,13 +639,67 @@ static void test_three_and_more(void **state)
     need_ready(&t.node[2]);
     show_argv(&t.node[2], "join, moved");
     need_count(&t.node[2], 3, 1, 0);
-    char own[32];
-    snprintf(own, sizeof own, "127.0.0.8:%u\n", t.raft_port);
-    need_file(t.node[2].state, "rqlite-member", 0644, own);
+    need_member_file(&t.node[2]);
     stop(&t.node[2]);
     start(&t.node[2]);
     need_ready(&t.node[2]);
     need_row(&t.node[2], "meanwhile");
+}
+
+/* ---- mutual TLS ---- */
+
+/* <folder>/ca.crt, and one pair for each address, which is all that peers are checked by. */
+static void make_certificates(void)
+{
+#define EC "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cd %s && " EC "-keyout ca.key -out ca.crt -subj /CN=test-ca 2>/dev/null", t.folder);
+    assert_int_equal(system(command), 0);
+    for (unsigned i = 0; i < NODES; i++) {
+        snprintf(command, sizeof command,
+                 "cd %s && ip=%s && " EC "-CA ca.crt -CAkey ca.key -keyout $ip.key -out $ip.crt "
+                 "-subj /CN=$ip -addext subjectAltName=IP:$ip "
+                 "-addext basicConstraints=critical,CA:FALSE 2>/dev/null",
+                 t.folder, t.node[i].ip);
+        assert_int_equal(system(command), 0);
+    }
+#undef EC
+}
+
+static void test_mutual_tls(void **state)
+{
+    (void)state;
+    char ca[128];
+    char cert[NODES][128];
+    char key[NODES][128];
+    for (unsigned i = 0; i < NODES; i++) {
+        make_node(i);
+    }
+    make_certificates();
+    seed_all(2);
+    snprintf(ca, sizeof ca, "%s/ca.crt", t.folder);
+    for (unsigned i = 0; i < 3; i++) {
+        struct node *n = &t.node[i];
+        snprintf(cert[i], sizeof cert[i], "%s/%s.crt", t.folder, n->ip);
+        snprintf(key[i], sizeof key[i], "%s/%s.key", t.folder, n->ip);
+        n->o.config.ca_file = ca;
+        n->o.config.cert_file = cert[i];
+        n->o.config.key_file = key[i];
+        n->o.config.verify_client = true;
+        start(n); /* two form, one joins */
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        need_ready(&t.node[i]);
+        need_count(&t.node[i], 3, 0, 0);
+    }
+    show_argv(&t.node[2], "join, tls");
+
+    /* without a certificate of this CA it is not let in, though it knows the password */
+    start(&t.node[3]);
+    wait_ms(3000);
+    assert_int_not_equal(view(&t.node[3]).state, RQLITED_READY);
+    need_count(&t.node[0], 3, 0, 0);
 }
 
 /* Two founders of three wait in vain for longer than an attempt may take, and start again; still
@@ -664,20 +754,7 @@ static void test_lone_core_gets_company(void **state)
     rqlited_peers_add(&b->known.members, a->ip);
     start(a);
     need_ready(a);
-    char own[32];
-    snprintf(own, sizeof own, "127.0.0.7:%u\n", t.raft_port);
-    char path[256];
-    snprintf(path, sizeof path, "%s/rqlite-member", a->state);
-    uint64_t until = uv_hrtime() + (uint64_t)PATIENCE_MS * 1000000;
-    bool same = false;
-    while (!same && uv_hrtime() < until) {
-        uint8_t *bytes = NULL;
-        size_t len = 0;
-        uv_run(&t.loop, UV_RUN_ONCE);
-        same = file_read(path, 64, &bytes, &len, NULL) == ERR_OK && strcmp((char *)bytes, own) == 0;
-        free(bytes);
-    }
-    assert_true(same);
+    need_member_file(a);
     need_ready(a);
     show_argv(a, "lone, moved");
     print_message("%s lone, moved: %u restarts, last: %s\n", t.version, view(a).restarts,
@@ -688,9 +765,10 @@ static void test_lone_core_gets_company(void **state)
     need_count(b, 2, 0, 0);
     need_row(b, "alone");
     struct answer nodes = ask(b, "/nodes?ver=2", NULL, PASSWORD);
-    own[strlen(own) - 1] = '\0';
-    assert_non_null(strstr(nodes.body, own));
-    assert_null(strstr(nodes.body, "127.0.0.1:4002"));
+    assert_non_null(strstr(nodes.body, a->bind));
+    char old[32];
+    snprintf(old, sizeof old, "127.0.0.1:%u", t.raft_port);
+    assert_null(strstr(nodes.body, old));
 
     /* what the new address is for: B can lead, and A find it */
     stop(b);
@@ -722,11 +800,7 @@ static void test_state_of_unknown_origin(void **state)
     rqlited_peers_add(&a->known.members, b->ip); /* which is not there */
     start(a);
     need_row(a, "before");
-    uint64_t until = uv_hrtime() + (uint64_t)PATIENCE_MS * 1000000;
-    while (access(path, F_OK) != 0 && uv_hrtime() < until) {
-        uv_run(&t.loop, UV_RUN_ONCE);
-    }
-    assert_int_equal(access(path, F_OK), 0);
+    need_member_file(a);
     need_ready(a);
     need_row(a, "before");
     need_count(a, 1, 0, 0);
@@ -885,6 +959,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest real[] = {
         T(test_one_core),
         T(test_three_and_more),
+        T(test_mutual_tls),
         T(test_forming_takes_long),
         T(test_lone_core_gets_company),
         T(test_state_of_unknown_origin),
