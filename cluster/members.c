@@ -196,7 +196,9 @@ enum err members_outcome(unsigned status, const char *body, struct err_info *inf
         return ERR_OK;
     }
     if (status == 401 || status == 403) {
-        return err_set(info, ERR_DENIED, "rqlite does not accept the credentials (%u)", status);
+        return err_set(info, ERR_DENIED,
+                       "it refuses this user or password, or the user may not do this (%u)",
+                       status);
     }
     /* Up to 8.26 503, later 500. */
     if (status == 503 || says(body, "leader not found") || says(body, "not leader") ||

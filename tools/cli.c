@@ -22,13 +22,10 @@ static void say(const struct cli *cli, const char *kind, char *text)
     fprintf(stderr, "%s: %s%s\n", cli->program, kind, text);
 }
 
-static void say_wrong(const struct cli *cli, const char *fmt, va_list ap, const char *more)
+static void say_wrong(const struct cli *cli, const char *fmt, va_list ap)
 {
     char text[LINE_MAX_LEN];
-    int n = vsnprintf(text, sizeof text, fmt, ap);
-    if (n >= 0 && (size_t)n < sizeof text) {
-        snprintf(text + n, sizeof text - (size_t)n, "%s", more);
-    }
+    vsnprintf(text, sizeof text, fmt, ap);
     say(cli, "", text);
     if (cli->said != NULL) {
         snprintf(cli->said->text, sizeof cli->said->text, "%s", text);
@@ -39,7 +36,7 @@ int cli_fail(const struct cli *cli, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say_wrong(cli, fmt, ap, "");
+    say_wrong(cli, fmt, ap);
     va_end(ap);
     return CLI_FAILED;
 }
@@ -48,7 +45,7 @@ int cli_nothing(const struct cli *cli, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say_wrong(cli, fmt, ap, "");
+    say_wrong(cli, fmt, ap);
     va_end(ap);
     return CLI_NOTHING;
 }
@@ -60,16 +57,20 @@ int cli_code(enum err e)
 
 int cli_fail_store(const struct cli *cli, enum err e, const char *fmt, ...)
 {
+    char text[LINE_MAX_LEN];
     const char *more = "";
     va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    bool told = strstr(text, "written") != NULL; /* the store itself may have said it */
     if (err_is_transient(e)) {
         more = !cli->writes       ? "; try again"
-               : e == ERR_TIMEOUT ? "; whether it was written is not known"
+               : e == ERR_TIMEOUT ? (told ? "" : "; whether it was written is not known")
+               : told             ? "; try again"
                                   : "; nothing was written, try again";
     }
-    va_start(ap, fmt);
-    say_wrong(cli, fmt, ap, more);
-    va_end(ap);
+    cli_fail(cli, "%s%s", text, more);
     return cli_code(e);
 }
 
@@ -141,6 +142,16 @@ json_t *cli_text(const char *text)
     return out;
 }
 
+/* Reading goes on where a node is cut off; whoever reads should know. */
+static void warn_if_stale(const struct cli *cli)
+{
+    struct store_state state = {.stale = false};
+    if (cli->config.storages.engine_rqlite && !cli->writes &&
+        db_state(cli->db, &state, NULL) == ERR_OK && state.stale) {
+        cli_warn(cli, "this core's rqlite has no leader: what it has may be old");
+    }
+}
+
 int cli_open(struct cli *cli, enum db_mode mode)
 {
     struct err_info info = {.text = ""};
@@ -151,6 +162,7 @@ int cli_open(struct cli *cli, enum db_mode mode)
     if (e != ERR_OK) {
         return cli_fail_store(cli, e, "the store: %s", info.text);
     }
+    warn_if_stale(cli);
     return CLI_OK;
 }
 

@@ -18,7 +18,8 @@
 struct removal {
     struct cli *cli;
     const char *id;               /* of the core; borrowed */
-    const struct store_core *row; /* borrowed; NULL: none */
+    const struct store_core *row; /* borrowed; NULL: none is seen */
+    bool can_be;                  /* it is seen, or its id is one that we would write */
     bool force;
     bool is_self; /* this core's own node */
     /* with rqlite */
@@ -58,7 +59,8 @@ static int refuse_node(const struct removal *r)
     case MEMBERS_NO_QUORUM:
         return cli_fail_store(cli, ERR_UNAVAIL,
                               "core %s: no quorum: %zu of %zu voters answer, so that none can be "
-                              "taken out",
+                              "taken out; start one that is missing (are they gone for good: "
+                              "docs/OPERATIONS.md, \"Losing the quorum\")",
                               r->id, r->nodes.voters_reachable, r->nodes.voters);
     case MEMBERS_LOSES:
         return cli_fail(
@@ -81,7 +83,7 @@ static int refuse_node(const struct removal *r)
 
 static int check(struct removal *r)
 {
-    if (r->row == NULL && r->node == NULL) {
+    if (!r->can_be && r->node == NULL) {
         return cli_nothing(r->cli, "there is no core %s", r->cli->words[0]);
     }
     if (r->row != NULL && r->row->users > 0 && !r->force) {
@@ -138,16 +140,17 @@ static int remove_row(struct removal *r)
 {
     struct err_info info = {.text = ""};
     enum err e = ERR_OK;
-    if (r->row == NULL) {
-        return CLI_OK;
-    }
+    /* Seen or not: what this node of rqlite has may be a moment old. */
     for (int i = 0; i < ROW_ATTEMPTS; i++) {
         e = db_core_delete(r->cli->db, r->id, r->force, &info);
         if (!err_is_transient(e) || !r->node_gone) {
             break;
         }
     }
-    if (e == ERR_OK || e == ERR_NOTFOUND) { /* somebody else was faster */
+    if (e == ERR_NOTFOUND && r->node == NULL) {
+        return cli_nothing(r->cli, "there is no core %s", r->cli->words[0]);
+    }
+    if (e == ERR_OK || e == ERR_NOTFOUND) {
         return CLI_OK;
     }
     if (r->node_gone) {
@@ -214,6 +217,7 @@ int cores_delete(struct cli *cli)
     }
     r.row = cores_find(&cores, cli->words[0], label, &info);
     r.id = r.row != NULL ? r.row->id : label[0] != '\0' ? label : cli->words[0];
+    r.can_be = r.row != NULL || label[0] != '\0';
     code = look_at_nodes(&r);
     if (code == CLI_OK) {
         code = check(&r);

@@ -87,11 +87,12 @@ static enum err hand_over(const struct config *config, struct err_info *info)
 enum err db_access(const struct config *config, struct config_rqlite *out, struct err_info *info)
 {
     enum err e = config_rqlite_read(config, false, out, info);
-    if (e == ERR_DENIED) {
-        return err_prefix(info, e, "run this as the account of dnsd: ");
-    }
-    if (e == ERR_NOTFOUND) {
-        return err_prefix(info, e, "dnsd writes it when it first starts: ");
+    const char *what = e == ERR_DENIED     ? "run this as the account of dnsd"
+                       : e == ERR_NOTFOUND ? "dnsd writes it when it first starts"
+                                           : NULL;
+    if (what != NULL && info != NULL) {
+        struct err_info said = *info;
+        return err_set(info, e, "%.400s; %s", said.text, what);
     }
     return e;
 }
@@ -102,23 +103,40 @@ static bool is_of_leaders(const struct err_info *info)
     return strstr(info->text, "leader") != NULL;
 }
 
+/* What was said, without what is said again around it. */
+static void bare(const struct err_info *info, enum err e, const char *url, struct err_info *out)
+{
+    static const char question[] = "; is rqlited running?";
+    char prefix[256];
+    const char *from = info->text[0] != '\0' ? info->text : err_text(e);
+    snprintf(prefix, sizeof prefix, "rqlite at %s: ", url);
+    from += strncmp(from, prefix, strlen(prefix)) == 0 ? strlen(prefix) : 0;
+    err_set(out, e, "%s", from);
+    size_t len = strlen(out->text);
+    size_t cut = sizeof question - 1;
+    if (len > cut && strcmp(out->text + len - cut, question) == 0) {
+        out->text[len - cut] = '\0';
+    }
+}
+
 enum err db_explain(enum err e, const struct config *config, const struct config_rqlite *reach,
                     struct err_info *info)
 {
-    char said[sizeof info->text];
+    struct err_info said;
     if (info == NULL) {
         return e;
     }
-    snprintf(said, sizeof said, "%s", info->text[0] != '\0' ? info->text : err_text(e));
+    bare(info, e, reach->url, &said);
     if (e == ERR_DENIED) {
         return err_set(info, e,
-                       "rqlite at %s does not know us: %.300s; the credentials come from "
-                       "storages.engines.rqlite.url, else from auth.adminAccessKey",
-                       reach->url, said);
+                       "rqlite at %s does not know us: %.200s; the credentials come from "
+                       "storages.engines.rqlite.url%s",
+                       reach->url, said.text,
+                       config->storages.rqlite.external ? "" : ", else from auth.adminAccessKey");
     }
     if (e == ERR_UNAVAIL && !is_of_leaders(info)) {
-        return err_set(info, e, "rqlite at %s does not answer: %.400s; is %s running?", reach->url,
-                       said, config->storages.rqlite.external ? "it" : "dnsd");
+        return err_set(info, e, "rqlite at %s does not answer: %.300s; is %s running?", reach->url,
+                       said.text, config->storages.rqlite.external ? "it" : "dnsd");
     }
     return e;
 }

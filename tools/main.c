@@ -162,6 +162,17 @@ static int load_config(struct cli *cli)
     return e == ERR_OK ? CLI_OK : CLI_FAILED;
 }
 
+/* With rqlite this core's node gets a moment later what was written, perhaps through another one; the
+ * next command here shall find it. The store waits for its own writes before it reads. */
+static void wait_for_own_writes(struct cli *cli)
+{
+    struct store_state state;
+    if (cli->db != NULL && cli->config.storages.engine_rqlite) {
+        enum err e = db_state(cli->db, &state, NULL);
+        (void)e; /* what was written is written */
+    }
+}
+
 static int run(struct cli *cli, const struct command *c, size_t own_words)
 {
     const char *option = args_not_allowed(&cli->args, ARGS_COMMON | c->options);
@@ -180,6 +191,9 @@ static int run(struct cli *cli, const struct command *c, size_t own_words)
     int code = load_config(cli);
     if (code == CLI_OK) {
         code = c->run(cli);
+        if (code == CLI_OK && c->writes) {
+            wait_for_own_writes(cli);
+        }
     }
     db_close(cli->db);
     names_free(cli->names);

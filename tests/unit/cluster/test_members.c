@@ -251,9 +251,10 @@ static void what_a_reply_means(void **state)
         const char *said;
     } cases[] = {
         {200, "", ERR_OK, ""},
-        {401, "", ERR_DENIED, "rqlite does not accept the credentials (401)"},
+        {401, "", ERR_DENIED,
+         "it refuses this user or password, or the user may not do this (401)"},
         {401, "remote remove node not authorized\n", ERR_DENIED,
-         "rqlite does not accept the credentials (401)"},
+         "it refuses this user or password, or the user may not do this (401)"},
         /* recorded: 8.26.8 and 8.43.4 without a leader */
         {503, "leader not found\n", ERR_UNAVAIL, "rqlite says: leader not found (503)"},
         {500, "leader address: leader not found\n", ERR_UNAVAIL,

@@ -140,7 +140,7 @@ static void what_is_answered_instead(void **state)
         {{.kind = HTTP_SCRIPT_SEND, .text = SAYS("401", "0\r\n\r\n")},
          ERR_DENIED,
          ERR_DENIED,
-         "does not accept the credentials"},
+         "refuses this user or password"},
         {{.kind = HTTP_SCRIPT_SEND, .text = SAYS("503", "17\r\n\r\nleader not found\n")},
          ERR_UNAVAIL,
          ERR_UNAVAIL,
