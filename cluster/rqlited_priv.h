@@ -64,7 +64,8 @@ struct rqlited {
     struct log_limit complaints, denied;
     char complaint[RQLITED_COMPLAINT], last_line[RQLITED_COMPLAINT];
     char last_exit[RQLITED_COMPLAINT + 64];
-    char role[16], leader[MEMBERS_ID];
+    char role[16], leader[MEMBERS_ID]; /* these and the next: as of the last poll */
+    size_t voters, nonvoters, unreachable;
     void (*done)(void *ctx);
     void *done_ctx;
     unsigned open; /* to be closed: timer, http */

@@ -151,6 +151,9 @@ static void set_role(struct rqlited *r)
                        : self->voter                  ? "follower"
                                                       : "non-voter";
     snprintf(r->role, sizeof r->role, "%s", role);
+    r->voters = r->members.voters;
+    r->nonvoters = r->members.nonvoters;
+    r->unreachable = r->members.unreachable;
     snprintf(r->leader, sizeof r->leader, "%s",
              r->seen.ready && r->members.leader != NULL ? r->members.leader->id : "");
 }
@@ -419,8 +422,8 @@ void rqlited_view(const struct rqlited *r, struct rqlited_view *out)
         .pid = r->proc != NULL ? proc_pid(r->proc) : 0,
         .restarts = r->life.restarts,
         .last_exit = r->last_exit,
-        .voters = known ? r->members.voters : 0,
-        .nonvoters = known ? r->members.nonvoters : 0,
-        .unreachable = known ? r->members.unreachable : 0,
+        .voters = known ? r->voters : 0,
+        .nonvoters = known ? r->nonvoters : 0,
+        .unreachable = known ? r->unreachable : 0,
     };
 }
