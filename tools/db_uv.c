@@ -97,10 +97,10 @@ enum err db_access(const struct config *config, struct config_rqlite *out, struc
     return e;
 }
 
-/* Somebody answered, but is without the others. */
-static bool is_of_leaders(const struct err_info *info)
+/* Somebody answered, but is without the others, or not ready. */
+static bool is_there(const struct err_info *info)
 {
-    return strstr(info->text, "leader") != NULL;
+    return strstr(info->text, "leader") != NULL || strstr(info->text, "is starting") != NULL;
 }
 
 /* What was said, without what is said again around it. */
@@ -134,7 +134,7 @@ enum err db_explain(enum err e, const struct config *config, const struct config
                        reach->url, said.text,
                        config->storages.rqlite.external ? "" : ", else from auth.adminAccessKey");
     }
-    if (e == ERR_UNAVAIL && !is_of_leaders(info)) {
+    if (e == ERR_UNAVAIL && !is_there(info)) {
         return err_set(info, e, "rqlite at %s does not answer: %.300s; is %s running?", reach->url,
                        said.text, config->storages.rqlite.external ? "it" : "dnsd");
     }

@@ -59,6 +59,7 @@ bool peers_read(const json_t *daemon, const struct db_cores *known, struct peers
     out->items = mem_xalloc((json_array_size(list) + 1) * sizeof *out->items);
     out->told = (struct verdict_input){
         .peers = out->items,
+        .id = text(daemon, "id"),
         .revision = count(daemon, "revision"),
         .stale = json_is_true(json_object_get(daemon, "stale")),
         .age_ms = number(daemon, "snapshotAgeMs", -1),

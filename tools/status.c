@@ -262,11 +262,18 @@ static void judge(struct page *p, uint64_t wanted)
     }
 }
 
+/* What this core, the others, or the store itself told of at first. */
+static uint64_t wanted_by_now(const struct page *p)
+{
+    uint64_t told = p->judged ? verdict_highest(&p->peers.told) : 0;
+    uint64_t stored = p->looked == ERR_OK && !p->store.state.stale ? p->store.state.revision : 0;
+    return told > stored ? told : stored;
+}
+
 /* Who is behind is given the time to catch up with what the first answer knew. */
-static void settle(const struct cli *cli, struct page *p)
+static void settle(const struct cli *cli, struct page *p, uint64_t wanted)
 {
     int64_t end_ms = clk_mono_ms(&clk_system) + SETTLE_MS;
-    uint64_t wanted = p->judged ? verdict_highest(&p->peers.told) : 0;
     while (p->judged && p->verdict.kind == VERDICT_BEHIND && clk_mono_ms(&clk_system) < end_ms) {
         json_t *again = NULL;
         poll(NULL, 0, AGAIN_MS);
@@ -277,6 +284,16 @@ static void settle(const struct cli *cli, struct page *p)
         p->daemon = again;
         judge(p, wanted);
         json_decref(before);
+    }
+}
+
+/* The daemon may not have noticed yet what we have seen. */
+static void add_store(struct page *p)
+{
+    if (p->judged && p->looked != ERR_OK && p->verdict.kind != VERDICT_READ_ONLY) {
+        p->verdict.kind = VERDICT_READ_ONLY;
+        snprintf(p->verdict.text, sizeof p->verdict.text, "the store cannot be read: %s",
+                 p->no_store.text);
     }
 }
 
@@ -324,7 +341,8 @@ static int exit_code(const struct cli *cli, const struct page *p)
     if (p->daemon == NULL) {
         code = cli_fail(cli, "no daemon answers: %s", p->no_daemon.text);
     }
-    if (p->looked != ERR_OK) {
+    bool told = p->judged && p->verdict.kind == VERDICT_READ_ONLY;
+    if (p->looked != ERR_OK && !(told && err_is_transient(p->looked))) {
         int failed =
             cli_fail_store(cli, p->looked, "the store cannot be read: %s", p->no_store.text);
         code = p->daemon == NULL ? CLI_FAILED : failed;
@@ -342,7 +360,10 @@ int status_show(struct cli *cli)
     }
     if (asked == ERR_OK) {
         judge(&p, 0);
-        settle(cli, &p);
+        uint64_t wanted = wanted_by_now(&p);
+        judge(&p, wanted);
+        settle(cli, &p, wanted);
+        add_store(&p);
     }
     if (cli_json(cli)) {
         print_json(cli, &p);

@@ -177,15 +177,26 @@ static void judge_silent(const struct verdict_input *in, struct verdict *out)
     }
 }
 
+static void judge_revision(const char *id, uint64_t has, uint64_t wanted, struct verdict *out)
+{
+    if (has < wanted) {
+        uint64_t n = wanted - has;
+        add(out, VERDICT_BEHIND, "%.63s is %" PRIu64 " revision%s behind", id, n,
+            n == 1 ? "" : "s");
+    }
+}
+
 static void judge_revisions(const struct verdict_input *in, uint64_t wanted, struct verdict *out)
 {
+    bool self = false;
     for (size_t i = 0; i < in->count; i++) {
-        const struct verdict_peer *p = &in->peers[i];
-        if (counts(p) && p->revision < wanted) {
-            uint64_t n = wanted - p->revision;
-            add(out, VERDICT_BEHIND, "%.63s is %" PRIu64 " revision%s behind", p->id, n,
-                n == 1 ? "" : "s");
+        if (counts(&in->peers[i])) {
+            judge_revision(in->peers[i].id, in->peers[i].revision, wanted, out);
+            self = self || in->peers[i].self;
         }
+    }
+    if (!self) {
+        judge_revision(in->id, in->revision, wanted, out);
     }
 }
 
@@ -202,7 +213,10 @@ static void say_fine(const struct verdict_input *in, uint64_t wanted, uint64_t h
     }
     if (heard < 2) {
         add(out, VERDICT_FINE, "%s, at revision %" PRIu64,
-            in->rqlite ? "no other core is heard of; this one answers" : "one core", in->revision);
+            in->rqlite && in->voters + in->nonvoters != 1
+                ? "no other core is heard of; this one answers"
+                : "one core",
+            in->revision);
     } else if (even) {
         add(out, VERDICT_FINE, "all cores agree at revision %" PRIu64, highest);
     } else {
@@ -212,7 +226,7 @@ static void say_fine(const struct verdict_input *in, uint64_t wanted, uint64_t h
 
 uint64_t verdict_highest(const struct verdict_input *in)
 {
-    uint64_t highest = 0;
+    uint64_t highest = in->revision;
     for (size_t i = 0; i < in->count; i++) {
         if (counts(&in->peers[i]) && in->peers[i].revision > highest) {
             highest = in->peers[i].revision;

@@ -21,9 +21,11 @@ struct verdict_peer {
 
 /* What a daemon says of itself; texts are never NULL, "" is not told. */
 struct verdict_input {
-    const struct verdict_peer *peers;
+    const struct verdict_peer
+        *peers; /* this core among them, once it has told the others of itself */
     size_t count;
-    uint64_t revision;       /* this core's */
+    const char *id;          /* this core's */
+    uint64_t revision;       /* likewise */
     uint64_t wanted;         /* what every core should have by now; 0: the highest that is told */
     bool stale;              /* cut off */
     int64_t age_ms;          /* since the zone was last known to be up to date; -1: never */
@@ -45,7 +47,7 @@ struct verdict {
     enum verdict_kind kind;
     char text[1024];
 };
-/* The highest revision told by this core or one that is heard. */
+/* The highest revision that this core, or one that is heard, has told of. */
 uint64_t verdict_highest(const struct verdict_input *in);
 void verdict_make(const struct verdict_input *in, struct verdict *out);
 /* fine, behind, attention, read-only */

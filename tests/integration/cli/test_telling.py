@@ -353,3 +353,27 @@ def test_the_embedded_store_is_one_core(idle):
     assert last_line(see(idle, answer)) == "one core, at revision 55"
     assert last_line(see(idle, answer | {"storeError": "disk is full"}, expect=UNAVAILABLE)) == \
         "the store fails (disk is full): answers are of 61 s ago"
+
+
+def test_the_store_is_gone_and_the_daemon_has_not_noticed(idle):
+    """What the tool sees itself counts."""
+    os.rename(idle.database, idle.database + ".away")
+    try:
+        tool = see(idle, cluster(peer("core-b")), words=("--json",), expect=FAILED)
+    finally:
+        os.rename(idle.database + ".away", idle.database)
+    verdict = tool.json()["verdict"]
+    assert verdict["state"] == "read-only" and verdict["text"].startswith("the store cannot be read: ")
+    assert "the store cannot be read" in tool.err
+
+
+def test_a_core_that_does_not_follow_its_own_store(idle):
+    """The feed hangs: the daemon answers an old zone, and nobody else tells of a newer one."""
+    idle.sql(("INSERT INTO keyValue(key, value) VALUES('dns-record/y', '{\"a\": [\"192.0.2.6\"]}')"))
+    stored = idle.dnsctl("status", "--json", expect=FAILED).json()["store"]["revision"]
+    own = cluster()
+    own["revision"] = own["peers"][0]["revision"] = stored - 1
+    assert last_line(see(idle, own, expect=ATTENTION)) == "core-a is 1 revision behind"
+    fresh = cluster()
+    fresh["revision"] = fresh["peers"][0]["revision"] = stored
+    assert see(idle, own, fresh).asked == 2

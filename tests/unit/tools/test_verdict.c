@@ -51,7 +51,8 @@ static struct verdict_peer unheard(const char *id)
 /* A follower in a cluster of three, all is well. */
 static struct verdict_input good(void)
 {
-    return (struct verdict_input){.revision = 9,
+    return (struct verdict_input){.id = "core-a",
+                                  .revision = 9,
                                   .age_ms = 1200,
                                   .source = "store",
                                   .store_error = "",
@@ -147,6 +148,8 @@ static void cores_are_compared(void **state)
         struct verdict_input in = good();
         in.peers = cases[i].peers;
         while (in.count < COUNT(cases[i].peers) && cases[i].peers[in.count].id != NULL) {
+            in.revision =
+                cases[i].peers[in.count].self ? cases[i].peers[in.count].revision : in.revision;
             in.count++;
         }
         in.wanted = cases[i].wanted;
@@ -262,7 +265,8 @@ static void a_store_that_fails(void **state)
 
 static void the_embedded_store(void **state)
 {
-    struct verdict_input in = {.revision = 7,
+    struct verdict_input in = {.id = "core-a",
+                               .revision = 7,
                                .age_ms = 0,
                                .source = "store",
                                .store_error = "",
@@ -270,8 +274,24 @@ static void the_embedded_store(void **state)
                                .leader = ""};
     (void)state;
     expect(&in, VERDICT_FINE, "one core, at revision 7");
+    in.wanted = 9; /* the store has more than the zone */
+    expect(&in, VERDICT_BEHIND, "core-a is 2 revisions behind");
     in.store_error = "locked";
     expect(&in, VERDICT_READ_ONLY, "the store fails (locked): answers are of 0 s ago");
+}
+
+static void a_lone_core_on_rqlite(void **state)
+{
+    struct verdict_peer peers[] = {self(9, X)};
+    struct verdict_input in = good();
+    (void)state;
+    in.voters = 1;
+    expect(&in, VERDICT_FINE, "one core, at revision 9"); /* before its first heartbeat */
+    in.wanted = 10;
+    expect(&in, VERDICT_BEHIND, "core-a is 1 revision behind");
+    in.peers = peers;
+    in.count = 1;
+    expect(&in, VERDICT_BEHIND, "core-a is 1 revision behind");
 }
 
 static void what_does_not_fit_is_cut(void **state)
@@ -321,6 +341,7 @@ int main(void)
         cmocka_unit_test(an_external_rqlite_that_is_well),
         cmocka_unit_test(a_store_that_fails),
         cmocka_unit_test(the_embedded_store),
+        cmocka_unit_test(a_lone_core_on_rqlite),
         cmocka_unit_test(what_does_not_fit_is_cut),
         cmocka_unit_test(ages),
     };
