@@ -22,7 +22,7 @@ static void say(const struct cli *cli, const char *kind, char *text)
     fprintf(stderr, "%s: %s%s\n", cli->program, kind, text);
 }
 
-static void say_wrong(const struct cli *cli, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) say_wrong(const struct cli *cli, const char *fmt, va_list ap)
 {
     char text[LINE_MAX_LEN];
     vsnprintf(text, sizeof text, fmt, ap);
