@@ -76,16 +76,19 @@ class Stream:
             core.tail() for core in cores)
 
     def first_answer(self, core):
-        """Seconds from CORE's start to the first question answered (right or not) after it."""
-        until(f"{core.id} answers after its start", lambda: core.values("nobody"), 10)
-        self.read()
-        first = min(s.sent + s.ms / 1000 for s in self.during([core], core.started) if not s.lost)
+        """When the first question after CORE's start was answered (right or not), and how many
+        seconds after the start that was."""
+        def answered():
+            self.read()
+            return [s.sent + s.ms / 1000 for s in self.during([core], core.started) if not s.lost]
+        first = min(until(f"{core.id} answers after its start", answered, 10))
         return first, first - core.started
 
 
 class Writer(threading.Thread):
     """Writes one record after the other through dnsctl on CORES in turn, whatever happens to them, until
-    it is stopped. What was acknowledged (exit 0) must be there afterwards; what failed may be."""
+    it is stopped. What was acknowledged (exit 0) must be there afterwards; what failed may be, unless
+    the command said that nothing was written."""
 
     def __init__(self, cluster, cores, name="ack"):
         super().__init__(daemon=True)
@@ -114,7 +117,7 @@ class Writer(threading.Thread):
             if done.code == 0:
                 self.acknowledged[name] = value
             else:
-                self.failed.append((core.id, done.code, done.err.strip()))
+                self.failed.append((name, core.id, done.code, done.err.strip()))
             number += 1
             self._end.wait(0.05)
 
@@ -129,10 +132,15 @@ class Writer(threading.Thread):
         """Call it after the end: each acknowledged record is answered by each core."""
         assert not self.is_alive() and not self.trouble, self.trouble or "still writing"
         print(f"writes: {len(self.acknowledged)} acknowledged, {len(self.failed)} failed "
-              f"{sorted({code for _, code, _ in self.failed})}")
+              f"{sorted({(code, said) for _, _, code, said in self.failed})}")
         assert self.acknowledged, f"not one write went through: {self.failed[:5]}"
         for name, value in self.acknowledged.items():
             self.cluster.everywhere(name, [value], cores=cores, deadline_s=START_S)
+        for name, where, _, said in self.failed:
+            if "nothing was written" in said:
+                for core in cores or self.cluster:
+                    got = core.values(name)
+                    assert got == ["NXDOMAIN"], f"{where}: {said}; but {core.id}: {name} {got}"
 
 
 def percentiles(values):

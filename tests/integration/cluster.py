@@ -367,10 +367,10 @@ class Cluster:
     def ready(self, cores=None, deadline_s=START_S):
         """Until there is a leader that all of CORES know, and each sees all others."""
         cores = cores or self.cores
-        until("a leader, known to " + ", ".join(c.id for c in cores),
-              lambda: self._agree(cores), deadline_s, every_s=0.1)
+        self.until("a leader, known to " + ", ".join(c.id for c in cores),
+                   lambda: self._one(cores), deadline_s, every_s=0.1)
 
-    def _agree(self, cores):
+    def _one(self, cores):
         wanted = {core.id for core in cores}
         for core in cores:
             assert core.alive(), core.id + " has ended:\n" + core.tail()
@@ -444,8 +444,17 @@ class Cluster:
     def everywhere(self, name, values, qtype="A", cores=None, deadline_s=START_S):
         """Until each of CORES answers NAME with VALUES."""
         for core in cores or self.cores:
-            until(f"{core.id} answers {values} for {name}", lambda core=core:
-                  core.values(name, qtype) == sorted(values), deadline_s)
+            self.until(f"{core.id} answers {values} for {name}", lambda core=core:
+                       core.values(name, qtype) == sorted(values), deadline_s)
+
+    def until(self, what, check, deadline_s, every_s=0.01):
+        """harness.until() that tells what the cores say of themselves if it fails."""
+        try:
+            return until(what, check, deadline_s, every_s)
+        except AssertionError as failure:
+            told = [f"{core.id}: {core.verdict()}\n{core.tail()}"
+                    for core in self.cores if core.alive()]
+            raise AssertionError("\n".join([str(failure)] + told)) from None
 
     def agree(self, cores=None, deadline_s=START_S):
         """Until CORES have the same revision, digest and SOA serial."""
@@ -454,7 +463,7 @@ class Cluster:
             serials = {core.values("@", "SOA")[0].split()[2] for core in cores or self.cores}
             return len(serials) == 1 and len(
                 {(s["revision"], s["digest"]) for s in states}) == 1 and states[0]["digest"]
-        until("all cores at one revision, with one digest", same, deadline_s, every_s=0.1)
+        self.until("all cores at one revision, with one digest", same, deadline_s, every_s=0.1)
 
     def end(self):
         """Stops all that runs; a core that does not end cleanly fails the test."""

@@ -49,6 +49,8 @@ else:
                     harness.until(f"{core.id} is up to date again",
                                   lambda core=core: not core.status()["stale"], 30, 0.1)
             writer.all_there()
+            for core in cluster:
+                assert core.values("cutoff") == ["NXDOMAIN"], "nothing was written, it was said"
             stream.faultless(what, cluster)
         cluster.agree()
 

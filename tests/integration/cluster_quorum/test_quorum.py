@@ -77,5 +77,7 @@ else:
             writer.all_there()
             alone.all_there()
             stream.faultless("recovered, the one that was left", [last], first)
+        for core in cluster:
+            assert core.values("lost") == ["NXDOMAIN"], "the write that failed: nothing was written"
         cluster.agree()
         assert last.verdict()[1].startswith("all cores agree"), last.verdict()
