@@ -233,6 +233,22 @@ class Core:
             written.append((done - began) * 1e3)
         return written, answered
 
+    def changes_by_command(self, count):
+        """Milliseconds from the start of `dns-records set` to the answer."""
+        took = []
+        for i in range(count):
+            ip = "198.51.100.%d" % (i % 250 + 1)
+            began = time.monotonic()
+            command = subprocess.Popen(
+                self.command("dns-records", "set", "new-record-%d" % i, "A", ip),
+                stdout=subprocess.DEVNULL,
+            )
+            name = "new-record-%d.%s" % (i, DOMAIN)
+            took.append(self.prober.until(name, ip, began, 10))
+            if command.wait() != 0:
+                raise SystemExit("bench: dns-records set failed")
+        return took
+
     def memory_kib(self, pid=None):
         """Proportional set size: what the process really has, shared pages counted in part."""
         with open("/proc/%d/smaps_rollup" % (pid or self.process.pid)) as f:

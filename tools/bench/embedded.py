@@ -14,26 +14,9 @@ soon a change is answered.
 import argparse
 import os
 import statistics
-import subprocess
 import sys
-import time
 
 import core
-
-
-def changes_by_command(c, count):
-    took = []
-    for i in range(count):
-        ip = "198.51.100.%d" % (i % 250 + 1)
-        began = time.monotonic()
-        command = subprocess.Popen(
-            c.command("dns-records", "set", "new-record-%d" % i, "A", ip),
-            stdout=subprocess.DEVNULL,
-        )
-        took.append(c.prober.until("new-record-%d.%s" % (i, core.DOMAIN), ip, began, 10))
-        if command.wait() != 0:
-            raise SystemExit("bench: dns-records set failed")
-    return took
 
 
 def measure(users, rounds, changes):
@@ -62,7 +45,7 @@ def measure(users, rounds, changes):
         c.ask_some(users, 20000)
         r["pss_kib"] = c.memory_at_rest_kib()
         r["row_ms"] = core.spread(c.changes_by_row(changes)[1])
-        r["command_ms"] = core.spread(changes_by_command(c, changes))
+        r["command_ms"] = core.spread(c.changes_by_command(changes))
         r["pss_after_changes_kib"] = c.memory_at_rest_kib()
         c.stop()
     finally:

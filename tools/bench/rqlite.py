@@ -10,6 +10,7 @@ costs a core, before there are others to replicate to.
   steady    CPU time of both, and HTTP requests to rqlited, while nothing changes
   row       a user's row written by another program: until its commit returns, and from then to the
             answer
+  command   `dns-records set`: from the command's start to the answer
   disk      what the store has in its folder
 
 A cluster of three is not measured here: each core listens for the others on the same Raft port of
@@ -258,6 +259,7 @@ def measure(kind, users, a):
         # Anywhere between two looks at the store, of which there are some in a second.
         written, answered = c.changes_by_row(a.changes, 0.4)
         r["written_ms"], r["row_ms"] = core.spread(written), core.spread(answered)
+        r["command_ms"] = core.spread(c.changes_by_command(a.changes))
         c.stop()
         failed = False
     finally:
@@ -293,6 +295,7 @@ ROWS = [
     ("the store's folder", lambda r: "%.0f MiB" % (r["disk_bytes"] / 2**20)),
     ("row committed to answered, p50 / p99", spread("row_ms")),
     ("the commit itself, p50 / p99", spread("written_ms")),
+    ("`dns-records set` to answered, p50 / p99", spread("command_ms")),
     ("CPU in a minute of rest, dnsd + rqlited", both("steady", "cpu_s_per_min", lambda s: "%.2f s" % s)),
     ("requests to rqlited in a second of it", lambda r: "%.1f" % r["steady"]["requests_per_s"]),
 ]
