@@ -199,6 +199,8 @@ static void read_look(struct job *j)
     }
     if (e == ERR_OK && !j->unseen && j->scan != NULL) {
         e = give_rows(j, &why);
+        reply_rows_fini(&j->rows); /* here, since freeing a page takes milliseconds */
+        reply_fini(&j->reply);
     }
     if (e != ERR_OK) {
         spoil(j, e, &why);
