@@ -16,7 +16,8 @@
 #include "rqlite_server.h"
 #include "store_sync.h"
 
-static const char *program; /* the version under test */
+static const char *program;          /* the version under test */
+static struct rqlite_server *shared; /* for the tests that do not stop it: a start takes a second */
 
 struct fixture {
     struct rqlite_server *one;
@@ -25,13 +26,36 @@ struct fixture {
     struct sync y;
 };
 
-static int setup(void **state)
+static struct fixture *fixture_new(void **state)
 {
     struct fixture *t = mem_xalloc(sizeof *t);
     assert_int_equal(0, uv_loop_init(&t->loop));
+    *state = t;
+    return t;
+}
+
+/* A server of its own, not started. */
+static int setup(void **state)
+{
+    struct fixture *t = fixture_new(state);
     t->one = rqlite_server_new(program);
     t->one->number = 1;
-    *state = t;
+    return 0;
+}
+
+/* The server that is there, empty. */
+static int setup_shared(void **state)
+{
+    static struct store_options options;
+    struct fixture *t = fixture_new(state);
+    if (shared == NULL) {
+        shared = rqlite_server_new(program);
+        rqlite_server_start(shared, true);
+        options = shared->options;
+    }
+    rqlite_server_wipe(shared);
+    shared->options = options;
+    t->one = shared;
     return 0;
 }
 
@@ -42,9 +66,19 @@ static int teardown(void **state)
     while (uv_run(&t->loop, UV_RUN_DEFAULT) != 0) {
     }
     assert_int_equal(0, uv_loop_close(&t->loop));
-    rqlite_server_free(t->one);
+    if (t->one != shared) {
+        rqlite_server_free(t->one);
+    }
     rqlite_server_free(t->two);
     free(t);
+    return 0;
+}
+
+static int teardown_shared(void **state)
+{
+    (void)state;
+    rqlite_server_free(shared);
+    shared = NULL;
     return 0;
 }
 
@@ -55,7 +89,9 @@ static enum err open_on(struct fixture *t, const struct rqlite_server *s)
 
 static void start_open(struct fixture *t)
 {
-    rqlite_server_start(t->one, true);
+    if (t->one->pid == 0) {
+        rqlite_server_start(t->one, true);
+    }
     assert_err(ERR_OK, open_on(t, t->one));
 }
 
@@ -97,7 +133,6 @@ static void nobody_there(void **state)
 static void who_may_what(void **state)
 {
     struct fixture *t = *state;
-    rqlite_server_start(t->one, true);
     t->one->options.rqlite.password = "guess";
     assert_err(ERR_DENIED, open_on(t, t->one));
     assert_says(t, "password");
@@ -128,7 +163,6 @@ static void urls(void **state)
     struct fixture *t = *state;
     char with_slash[80], with_password[80];
     char *endless = mem_xalloc(2000);
-    rqlite_server_start(t->one, true);
     snprintf(with_slash, sizeof with_slash, "%s/", t->one->url);
     snprintf(with_password, sizeof with_password, "http://me:hidden@127.0.0.1:%u",
              t->one->http_port);
@@ -160,11 +194,11 @@ static void urls(void **state)
 static void must_exist(void **state)
 {
     struct fixture *t = *state;
-    rqlite_server_start(t->one, true);
     t->one->options.must_exist = true;
     assert_err(ERR_NOTFOUND, open_on(t, t->one));
     assert_says(t, "no database of this program");
-    assert_int_equal(0, rqlite_server_number(t->one, "SELECT count(*) FROM sqlite_master"));
+    assert_int_equal(0, rqlite_server_number(
+                            t->one, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'dnsd%'"));
     t->one->options.must_exist = false;
     assert_err(ERR_OK, open_on(t, t->one));
     sync_close(&t->y);
@@ -176,7 +210,6 @@ static void must_exist(void **state)
 static void adopt(void **state)
 {
     struct fixture *t = *state;
-    rqlite_server_start(t->one, true);
     rqlite_server_execute(t->one,
                           "CREATE TABLE keyValue (key TEXT PRIMARY KEY, value TEXT NOT NULL)");
     rqlite_server_execute(t->one, "INSERT INTO keyValue VALUES('user-core/ana', 'a')");
@@ -449,9 +482,12 @@ static void write_until_refused(struct fixture *t, char *name, size_t cap)
 static void cut_off(struct fixture *t, struct rqlite_server *left, struct rqlite_server *lost)
 {
     struct rqlite_server *const both[] = {left, lost};
-    left->options.busy_ms = 700;
     assert_err(ERR_OK, open_on(t, left));
     assert_err(ERR_OK, sync_user_put(&t->y, "ana", "a", STORE_ONLY_NEW));
+    assert_err(ERR_OK, sync_user_get(&t->y, "ana")); /* so it has come to this node */
+    sync_close(&t->y);
+    left->options.busy_ms = 700;
+    assert_err(ERR_OK, open_on(t, left));
     assert_err(ERR_OK, sync_state(&t->y));
     assert_false(t->y.state.stale);
     rqlite_server_stop(lost, SIGKILL);
@@ -507,7 +543,6 @@ static void restarted(void **state)
     rqlite_server_stop(t->one, SIGTERM);
     assert_err(ERR_UNAVAIL, sync_user_get(&t->y, "ana"));
     assert_err(ERR_UNAVAIL, sync_scan(&t->y, "", 10));
-    t->one->options.busy_ms = 300;
     rqlite_server_start(t->one, true);
     assert_err(ERR_OK, sync_user_get(&t->y, "ana"));
     rqlite_server_stop(t->one, SIGKILL);
@@ -520,7 +555,8 @@ static void restarted(void **state)
 static void paused(void **state)
 {
     struct fixture *t = *state;
-    rqlite_server_start(t->one, true);
+    start_open(t);
+    sync_close(&t->y);
     t->one->options.busy_ms = 600;
     assert_err(ERR_OK, open_on(t, t->one));
     rqlite_server_stop(t->one, SIGSTOP);
@@ -536,14 +572,15 @@ static void paused(void **state)
 
 static int run_on(const char *path)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup_shared, teardown)
+#define OWN(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(nobody_there),
+        OWN(nobody_there),
         TEST(who_may_what),
         TEST(urls),
         TEST(must_exist),
         TEST(adopt),
-        TEST(never_had_a_leader),
+        OWN(never_had_a_leader),
         TEST(refused_batch),
         TEST(tokens_are_pruned),
         TEST(tables_removed),
@@ -551,17 +588,18 @@ static int run_on(const char *path)
         TEST(pages_and_pieces),
         TEST(large_rows),
         TEST(batch_too_large),
-        TEST(reads_its_own_writes),
-        TEST(leader_lost),
-        TEST(follower_lost),
-        TEST(restarted),
-        TEST(paused),
+        OWN(reads_its_own_writes),
+        OWN(leader_lost),
+        OWN(follower_lost),
+        OWN(restarted),
+        OWN(paused),
     };
 #undef TEST
+#undef OWN
     char version[32], name[64];
     program = path;
     snprintf(name, sizeof name, "rqlite %s", rqlite_server_version(path, version));
-    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+    return cmocka_run_group_tests_name(name, tests, NULL, teardown_shared);
 }
 
 /* An argument: only tests whose name fits (with '*' and '?'). */
