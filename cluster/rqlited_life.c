@@ -1,6 +1,7 @@
 #include "rqlited_life.h"
 
 #include <assert.h>
+#include <string.h>
 
 const struct rqlited_limits rqlited_limits_default = {
     .poll_ms = 1000,
@@ -14,6 +15,9 @@ const struct rqlited_limits rqlited_limits_default = {
     .broken_after = 8,
     .broken_every_ms = 60000,
     .formless_ms = 120000,
+    .disk_ms = 1000,
+    .disk_low = RQLITED_DISK_LOW,
+    .suspect_ms = 60000,
 };
 
 static struct rqlited_action act(enum rqlited_action_kind kind)
@@ -37,7 +41,8 @@ void rqlited_life_init(struct rqlited_life *l, const struct rqlited_limits *limi
     *l = (struct rqlited_life){.limits = limits,
                                .state = RQLITED_WAITING,
                                .alive_since = -1,
-                               .backoff_ms = limits->backoff_min_ms};
+                               .backoff_ms = limits->backoff_min_ms,
+                               .suspected_at = -1};
 }
 
 /* BROKEN shows through until the child is of use again. */
@@ -62,6 +67,12 @@ static struct rqlited_action ended(struct rqlited_life *l, int64_t now_ms)
     int64_t alive_ms = l->alive_since >= 0 ? now_ms - l->alive_since : 0;
     bool lasted = l->alive_since >= 0 && alive_ms >= m->alive_ms;
     l->child = l->killing = false;
+    if (l->spared) {
+        l->spared = false;
+        l->alive_since = -1;
+        set_state(l, RQLITED_WAITING);
+        return wait_for(m->poll_ms);
+    }
     l->attempt = l->was_ready ? 0 : l->attempt + 1;
     l->ends = lasted ? 0 : l->ends + 1;
     l->broken = l->ends >= m->broken_after;
@@ -80,6 +91,9 @@ static struct rqlited_action planned(struct rqlited_life *l, const struct rqlite
     l->planning = false;
     if (l->stopping) {
         return act(RQLITED_ACT_DONE);
+    }
+    if (l->full) { /* since we looked */
+        return wait_for(l->limits->poll_ms);
     }
     l->was_ready = false;
     l->alive_since = -1;
@@ -142,6 +156,40 @@ static struct rqlited_action polled(struct rqlited_life *l, const struct rqlited
     return wait_for(ev->ready ? l->limits->poll_ready_ms : l->limits->poll_ms);
 }
 
+static struct rqlited_action disk(struct rqlited_life *l, const struct rqlited_event *ev)
+{
+    uint64_t low = l->limits->disk_low;
+    if (!ev->ok || l->stopping) {
+        return act(RQLITED_ACT_NONE);
+    }
+    if (ev->free >= low) {
+        l->full = l->full && ev->free / 2 < low;
+        return act(RQLITED_ACT_NONE);
+    }
+    l->full = true;
+    if (!l->child || l->killing) {
+        return act(RQLITED_ACT_NONE);
+    }
+    l->spared = true;
+    return kill_it(l, "its disk is nearly full");
+}
+
+static struct rqlited_action suspect(struct rqlited_life *l, const struct rqlited_event *ev)
+{
+    if (!l->child || l->killing || l->stopping) {
+        return act(RQLITED_ACT_NONE);
+    }
+    if (ev->full) {
+        l->full = true;
+        return kill_it(l, "its disk was full");
+    }
+    if (l->suspected_at >= 0 && ev->now_ms - l->suspected_at < l->limits->suspect_ms) {
+        return act(RQLITED_ACT_NONE);
+    }
+    l->suspected_at = ev->now_ms;
+    return kill_it(l, "what it holds may be wrong");
+}
+
 static struct rqlited_action stop(struct rqlited_life *l)
 {
     bool again = l->stopping;
@@ -164,6 +212,7 @@ struct rqlited_action rqlited_life_next(struct rqlited_life *l, const struct rql
     case RQLITED_EV_TIME:
         return l->killing || l->stopping ? act(RQLITED_ACT_NONE)
                : l->child                ? act(RQLITED_ACT_POLL)
+               : l->full                 ? wait_for(l->limits->poll_ms)
                                          : plan(l);
     case RQLITED_EV_PLANNED:
         return planned(l, ev);
@@ -177,9 +226,22 @@ struct rqlited_action rqlited_life_next(struct rqlited_life *l, const struct rql
             return act(RQLITED_ACT_DONE);
         }
         return ended(l, ev->now_ms);
+    case RQLITED_EV_DISK:
+        return disk(l, ev);
+    case RQLITED_EV_SUSPECT:
+        return suspect(l, ev);
     case RQLITED_EV_STOP:
         return stop(l);
     }
     assert(false);
     return act(RQLITED_ACT_NONE);
+}
+
+bool rqlited_says_full(const char *line)
+{
+    if (strstr(line, "peer=") != NULL) { /* a leader repeats what another node said of its own */
+        return false;
+    }
+    return strcasestr(line, "no space left on device") != NULL ||
+           strcasestr(line, "database or disk is full") != NULL;
 }

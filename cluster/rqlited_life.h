@@ -1,14 +1,16 @@
 /* The life of a supervised rqlited, as a machine: what to do next, after what has happened. Pure: no
  * process, no clock, no file; cluster/rqlited_uv.c carries it out.
  *
- *            PLAN ──nobody──> WAIT                    one thing is under way at any time; only EXITED
- *     GO ──>  │ ^ <───────────┘ │ time                and STOP come unasked
+ *            PLAN ──nobody──> WAIT                    one thing is under way at any time; only EXITED,
+ *     GO ──>  │ ^ <───────────┘ │ time                DISK, SUSPECT and STOP come unasked
  *             v └───────────────┘
  *           SPAWN ──failed──> WAIT (backoff)
  *             v
  *      ┌──> WAIT ──time──> POLL ──too long──> KILL ──exited──> WAIT (backoff) ──> PLAN
  *      └─────────────────────┘
  *     EXITED: as after KILL.   STOP: KILL if there is a child, then DONE.
+ *     DISK without room: KILL if there is a child; then WAITs, not PLAN, until there is room.
+ *     SUSPECT: KILL. What it holds may be wrong, and a start makes it anew from its log.
  *
  * Backoff doubles with every end, and begins anew after a run of `steady_ms`; an attempt to join or
  * form that ran for `alive_ms` has ended as planned (rqlited.c bounds it), which is no reason to wait
@@ -34,6 +36,9 @@ struct rqlited_limits {
     unsigned alive_ms;  /* a run that was ALIVE as long as this was no failure to start */
     unsigned broken_after, broken_every_ms;
     unsigned formless_ms; /* ALIVE but never READY in an attempt to join or form: planned anew */
+    unsigned disk_ms;     /* between two looks at the disk */
+    uint64_t disk_low;    /* octets: not run with less; started again with twice as much */
+    unsigned suspect_ms;  /* SUSPECT is heeded once in this time */
 };
 extern const struct rqlited_limits rqlited_limits_default;
 
@@ -44,6 +49,8 @@ enum rqlited_event_kind {
     RQLITED_EV_SPAWNED, /* ok false: there is no child */
     RQLITED_EV_POLLED,  /* ok: it answered; `ready`, `again` */
     RQLITED_EV_EXITED,
+    RQLITED_EV_DISK,    /* `free`; ok false: not known */
+    RQLITED_EV_SUSPECT, /* `full`: it said itself that it had no room */
     RQLITED_EV_STOP
 };
 struct rqlited_event {
@@ -53,6 +60,8 @@ struct rqlited_event {
     bool ready;
     bool again; /* POLLED: start it again, for something that only a start changes */
     bool unsure;
+    bool full;
+    uint64_t free; /* octets */
     enum rqlited_way way;
 };
 
@@ -79,15 +88,20 @@ struct rqlited_life {
     bool broken;       /* until a run lasts */
 
     bool child, killing, stopping, planning;
+    bool full;    /* the disk: until there is room */
+    bool spared;  /* this run was ended for the disk's sake, which is no failure of its own */
     bool bounded; /* this run must become READY within formless_ms */
     bool attempted;
-    bool was_ready;      /* in this run */
-    int64_t alive_since; /* in this run; -1: never was */
-    unsigned missed;     /* polls in a row */
-    unsigned ends;       /* in a row that count towards BROKEN */
-    unsigned backoff_ms; /* the next one */
+    bool was_ready;       /* in this run */
+    int64_t alive_since;  /* in this run; -1: never was */
+    unsigned missed;      /* polls in a row */
+    unsigned ends;        /* in a row that count towards BROKEN */
+    unsigned backoff_ms;  /* the next one */
+    int64_t suspected_at; /* -1: never */
 };
 void rqlited_life_init(struct rqlited_life *l, const struct rqlited_limits *limits);
 struct rqlited_action rqlited_life_next(struct rqlited_life *l, const struct rqlited_event *ev);
+/* Whether rqlited prints with LINE that its own disk was full. */
+bool rqlited_says_full(const char *line);
 
 #endif

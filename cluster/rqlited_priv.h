@@ -1,5 +1,6 @@
 /* The parts of the supervisor: the driver (rqlited_uv.c), what it finds out before a start
- * (rqlited_look_uv.c) and while the child runs (rqlited_poll_uv.c). */
+ * (rqlited_look_uv.c) and while the child runs (rqlited_poll_uv.c), and the room on its disk
+ * (rqlited_disk_uv.c). */
 #ifndef CLUSTER_RQLITED_PRIV_H
 #define CLUSTER_RQLITED_PRIV_H
 
@@ -60,6 +61,15 @@ struct rqlited {
     struct members members;
     char version[32];
 
+    /* the disk */
+    uv_timer_t disk_timer;
+    struct loop_work disk_work;
+    bool disk_busy, closing;
+    bool look_ok; /* these two are the pool's while disk_busy */
+    uint64_t look_free;
+    struct rqlited_event disk_seen;
+    char stop_why[RQLITED_COMPLAINT]; /* what last_exit will say of this child; "": how it ended */
+
     bool in_call; /* of the user's: no callback now */
     struct log_limit complaints, denied;
     char complaint[RQLITED_COMPLAINT], last_line[RQLITED_COMPLAINT];
@@ -68,7 +78,7 @@ struct rqlited {
     size_t voters, nonvoters, unreachable;
     void (*done)(void *ctx);
     void *done_ctx;
-    unsigned open; /* to be closed: timer, http */
+    unsigned open; /* to be closed: timers, http, a look at the disk */
 };
 
 /* Each ends in rqlited_planned() or rqlited_polled(), later. */
@@ -79,5 +89,13 @@ void rqlited_look_hurry(struct rqlited *r);
 
 void rqlited_planned(struct rqlited *r, enum err e, const struct err_info *info);
 void rqlited_polled(struct rqlited *r);
+void rqlited_event(struct rqlited *r, struct rqlited_event ev);
+void rqlited_part_closed(struct rqlited *r);
+
+void rqlited_disk_start(struct rqlited *r); /* looks at once, and then each disk_ms */
+void rqlited_disk_close(struct rqlited *r); /* adds to `open` */
+void rqlited_disk_line(struct rqlited *r, const char *line);
+/* After an event: tells whether there is no room any more, or again. */
+void rqlited_disk_note(struct rqlited *r, bool was_full);
 
 #endif

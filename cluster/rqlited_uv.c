@@ -10,8 +10,6 @@
 
 #define COMPLAINTS_MS 5000 /* at most one line of rqlited's worries is logged in this time */
 
-static void run(struct rqlited *r, struct rqlited_event ev);
-
 const char *rqlited_state_text(enum rqlited_state state)
 {
     static const char *const text[] = {"waiting", "starting", "alive",
@@ -43,6 +41,7 @@ static void on_line(void *ctx, const char *line)
         line = "(a line with the password in it)";
     }
     snprintf(r->last_line, sizeof r->last_line, "%s", line);
+    rqlited_disk_line(r, line);
     if (!is_complaint(line) || r->life.stopping || r->life.killing) { /* its end is noisy */
         LOG_DEBUG(RQLITED_TAG, line);
         return;
@@ -65,6 +64,9 @@ static void on_exit_cb(void *ctx, int64_t status, int sig)
     snprintf(r->last_exit, sizeof r->last_exit, "%s %d%s%s",
              sig != 0 ? "killed by signal" : "exited with status", sig != 0 ? sig : (int)status,
              said[0] != '\0' ? ": " : "", said);
+    if (r->stop_why[0] != '\0') {
+        snprintf(r->last_exit, sizeof r->last_exit, "%s", r->stop_why);
+    }
     if (r->life.stopping || r->life.killing) {
         LOG_INFO(RQLITED_TAG, "stopped");
     } else {
@@ -79,7 +81,8 @@ static void on_exit_cb(void *ctx, int64_t status, int sig)
         }
         return;
     }
-    run(r, (struct rqlited_event){.kind = RQLITED_EV_EXITED, .now_ms = (int64_t)uv_now(r->loop)});
+    rqlited_event(
+        r, (struct rqlited_event){.kind = RQLITED_EV_EXITED, .now_ms = (int64_t)uv_now(r->loop)});
 }
 
 static bool spawn(struct rqlited *r)
@@ -88,7 +91,7 @@ static bool spawn(struct rqlited *r)
     struct err_info info = {""};
     struct proc_options o = {
         .argv = (const char *const *)a.argv, .on_line = on_line, .on_exit = on_exit_cb, .ctx = r};
-    r->complaint[0] = r->last_line[0] = '\0';
+    r->complaint[0] = r->last_line[0] = r->stop_why[0] = '\0';
     enum err e = rqlited_argv(&r->config, &r->plan, &a, &info);
     if (e == ERR_OK) {
         e = proc_start(r->loop, &o, &r->proc, &info);
@@ -117,13 +120,13 @@ void rqlited_planned(struct rqlited *r, enum err e, const struct err_info *info)
         r->state_gone = false;
     }
     if (r->life.stopping) {
-        run(r, ev);
+        rqlited_event(r, ev);
         return;
     }
     if (e != ERR_OK) {
         LOG_WARN(RQLITED_TAG, "cannot prepare a start", LOG_S("why", info->text));
         snprintf(r->last_exit, sizeof r->last_exit, "not started: %.240s", info->text);
-        run(r, ev);
+        rqlited_event(r, ev);
         return;
     }
     struct rqlited_known k = {.attempt = 0};
@@ -140,7 +143,7 @@ void rqlited_planned(struct rqlited *r, enum err e, const struct err_info *info)
         LOG_WARN(RQLITED_TAG, "not started", LOG_S("why", r->plan.why));
     }
     r->told_why = ev.way == RQLITED_NOBODY ? r->plan.why : NULL;
-    run(r, ev);
+    rqlited_event(r, ev);
 }
 
 static void set_role(struct rqlited *r)
@@ -165,10 +168,11 @@ void rqlited_polled(struct rqlited *r)
     if (r->exited) {
         r->exited = false;
         members_free(&r->members);
-        run(r, (struct rqlited_event){.kind = RQLITED_EV_EXITED, .now_ms = r->seen.now_ms});
+        rqlited_event(r,
+                      (struct rqlited_event){.kind = RQLITED_EV_EXITED, .now_ms = r->seen.now_ms});
         return;
     }
-    run(r, r->seen);
+    rqlited_event(r, r->seen);
 }
 
 /* ---- the driver ---- */
@@ -176,7 +180,8 @@ void rqlited_polled(struct rqlited *r)
 static void on_timer(uv_timer_t *t)
 {
     struct rqlited *r = t->data;
-    run(r, (struct rqlited_event){.kind = RQLITED_EV_TIME, .now_ms = (int64_t)uv_now(r->loop)});
+    rqlited_event(
+        r, (struct rqlited_event){.kind = RQLITED_EV_TIME, .now_ms = (int64_t)uv_now(r->loop)});
 }
 
 static void free_rqlited(struct rqlited *r)
@@ -193,7 +198,7 @@ static void free_rqlited(struct rqlited *r)
     free(r);
 }
 
-static void on_part_closed(struct rqlited *r)
+void rqlited_part_closed(struct rqlited *r)
 {
     if (--r->open > 0) {
         return;
@@ -208,17 +213,18 @@ static void on_part_closed(struct rqlited *r)
 
 static void on_timer_closed(uv_handle_t *h)
 {
-    on_part_closed(h->data);
+    rqlited_part_closed(h->data);
 }
 
 static void on_http_closed(void *ctx)
 {
-    on_part_closed(ctx);
+    rqlited_part_closed(ctx);
 }
 
 static void close_all(struct rqlited *r)
 {
     r->open = 2;
+    rqlited_disk_close(r);
     uv_close((uv_handle_t *)&r->timer, on_timer_closed);
     httpc_close(r->http, on_http_closed, r);
 }
@@ -263,7 +269,7 @@ static bool carry_out(struct rqlited *r, struct rqlited_action a, struct rqlited
         uv_timer_start(&r->timer, on_timer, a.wait_ms, 0);
         return false;
     case RQLITED_ACT_KILL:
-        if (!r->life.stopping) {
+        if (!r->life.stopping && !r->life.full) { /* told by rqlited_disk_note() */
             LOG_INFO(RQLITED_TAG, "is stopped, to be started again", LOG_S("why", a.why));
         }
         if (r->proc != NULL) {
@@ -279,10 +285,11 @@ static bool carry_out(struct rqlited *r, struct rqlited_action a, struct rqlited
 }
 
 /* on_change() is the last thing, for it may stop us. */
-static void run(struct rqlited *r, struct rqlited_event ev)
+void rqlited_event(struct rqlited *r, struct rqlited_event ev)
 {
     enum rqlited_state before = r->life.state;
     bool was_broken = r->life.broken;
+    bool was_full = r->life.full;
     char role[sizeof r->role];
     char leader[sizeof r->leader];
     memcpy(role, r->role, sizeof role);
@@ -299,6 +306,7 @@ static void run(struct rqlited *r, struct rqlited_event ev)
             break;
         }
     } while (true);
+    rqlited_disk_note(r, was_full);
     log_state(r, before, was_broken);
     if (!r->in_call && r->on_change != NULL && !r->life.stopping &&
         (before != r->life.state || strcmp(role, r->role) != 0 || strcmp(leader, r->leader) != 0)) {
@@ -392,8 +400,10 @@ enum err rqlited_start(uv_loop_t *loop, const struct rqlited_options *options, s
     r->timer.data = r;
     rqlited_life_init(&r->life,
                       options->limits != NULL ? options->limits : &rqlited_limits_default);
+    rqlited_disk_start(r);
     r->in_call = true;
-    run(r, (struct rqlited_event){.kind = RQLITED_EV_GO, .now_ms = (int64_t)uv_now(loop)});
+    rqlited_event(r,
+                  (struct rqlited_event){.kind = RQLITED_EV_GO, .now_ms = (int64_t)uv_now(loop)});
     r->in_call = false;
     *out = r;
     return ERR_OK;
@@ -407,8 +417,23 @@ void rqlited_stop(struct rqlited *r, void (*done)(void *ctx), void *ctx)
     r->done = done;
     r->done_ctx = ctx;
     r->in_call = true;
-    run(r, (struct rqlited_event){.kind = RQLITED_EV_STOP, .now_ms = (int64_t)uv_now(r->loop)});
+    rqlited_event(
+        r, (struct rqlited_event){.kind = RQLITED_EV_STOP, .now_ms = (int64_t)uv_now(r->loop)});
     rqlited_look_hurry(r);
+}
+
+void rqlited_suspect(struct rqlited *r, const char *why)
+{
+    bool in_call = r->in_call;
+    bool was = r->life.killing;
+    r->in_call = true;
+    rqlited_event(
+        r, (struct rqlited_event){.kind = RQLITED_EV_SUSPECT, .now_ms = (int64_t)uv_now(r->loop)});
+    r->in_call = in_call;
+    if (r->life.killing && !was) {
+        LOG_WARN(RQLITED_TAG, "what it holds may be wrong", LOG_S("why", why));
+        snprintf(r->stop_why, sizeof r->stop_why, "stopped, what it held may be wrong: %s", why);
+    }
 }
 
 void rqlited_view(const struct rqlited *r, struct rqlited_view *out)

@@ -15,6 +15,11 @@
  * the next election. Once that state has told that there is nobody else, rqlited is started again
  * with a peers.json that says the new address; nobody but this core is in it.
  *
+ * A disk without room makes rqlited wrong, silently: an entry that fits into Raft's log but not into
+ * SQLite's counts as applied. So it is stopped before that, and what may have missed something is
+ * started again: its database is made anew from snapshot and log. (rqlited makes no snapshot when it
+ * ends, which would keep the loss.)
+ *
  * Threads: everything on the loop given; callbacks come later, never inside a call.
  */
 #ifndef CLUSTER_RQLITED_UV_H
@@ -26,12 +31,15 @@
 
 #define RQLITED_STOP_MS      8000
 #define RQLITED_PASSWORD_MAX 128
+/* rqlited makes a snapshot once SQLite's WAL has 4 MiB, which is a copy of it: twice that is what it
+ * may write next, without anybody else on the disk. */
+#define RQLITED_DISK_LOW ((uint64_t)8 * 1024 * 1024)
 
 struct rqlited;
 struct rqlited_limits; /* rqlited_life.h */
 
 enum rqlited_state {
-    RQLITED_WAITING,  /* for the next try, or for somebody to join */
+    RQLITED_WAITING,  /* for the next try, for somebody to join, or for room on the disk */
     RQLITED_STARTING, /* the process is there, its HTTP API not yet */
     RQLITED_ALIVE,    /* answers, but knows no leader */
     RQLITED_READY,
@@ -71,6 +79,9 @@ enum err rqlited_start(uv_loop_t *loop, const struct rqlited_options *options, s
 /* Borrowed until the next event of the loop. */
 void rqlited_view(const struct rqlited *r, struct rqlited_view *out);
 const char *rqlited_state_text(enum rqlited_state state);
+/* What this node holds is not what the others hold at the same revision: WHY, for the log. It is
+ * started again, which makes its database anew; at most once in 60 s, for it may not help. */
+void rqlited_suspect(struct rqlited *r, const char *why);
 /* SIGTERM (a leader hands over first), SIGKILL after RQLITED_STOP_MS. Then DONE, and R is gone. A
  * lookup of lsc.<domain> that is under way may keep the loop alive for longer. Once only. */
 void rqlited_stop(struct rqlited *r, void (*done)(void *ctx), void *ctx);

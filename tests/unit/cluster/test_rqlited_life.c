@@ -314,6 +314,141 @@ static void test_stop(void **state)
     need(feed_kind(0, RQLITED_EV_EXITED), RQLITED_ACT_DONE);
 }
 
+static struct rqlited_action disk(int64_t free)
+{
+    return feed(0, (struct rqlited_event){
+                       .kind = RQLITED_EV_DISK, .ok = free >= 0, .free = (uint64_t)free});
+}
+
+static struct rqlited_action suspect(unsigned after_ms, bool full)
+{
+    return feed(after_ms, (struct rqlited_event){.kind = RQLITED_EV_SUSPECT, .full = full});
+}
+
+#define LOW ((int64_t)RQLITED_DISK_LOW)
+
+/* Stopped below the limit, started with twice as much; nothing of it counts as a failure. */
+static void test_disk(void **state)
+{
+    (void)state;
+    first_child(RQLITED_RESUME);
+    for (unsigned i = 0; i < 10; i++) {
+        poll_once(true, true, 2000);
+        need(disk(LOW), RQLITED_ACT_NONE);
+        need(disk(-1), RQLITED_ACT_NONE); /* not known is not full */
+        assert_false(t.life.full);
+        struct rqlited_action a = disk(LOW - 1);
+        need(a, RQLITED_ACT_KILL);
+        assert_non_null(a.why);
+        need(disk(0), RQLITED_ACT_NONE); /* once */
+        need(feed_kind(0, RQLITED_EV_TIME), RQLITED_ACT_NONE);
+        need(polled(0, true, true), RQLITED_ACT_NONE);
+        need_wait(feed_kind(0, RQLITED_EV_EXITED), 1000);
+        need_state("waiting");
+        need_wait(feed_kind(1000, RQLITED_EV_TIME), 1000);
+        need(disk(2 * LOW - 1), RQLITED_ACT_NONE); /* there is some, but not enough */
+        need_wait(feed_kind(1000, RQLITED_EV_TIME), 1000);
+        need(disk(-1), RQLITED_ACT_NONE);
+        need_wait(feed_kind(1000, RQLITED_EV_TIME), 1000);
+        need_state("waiting");
+        need(disk(2 * LOW), RQLITED_ACT_NONE);
+        next_child(1000, RQLITED_RESUME);
+        assert_false(t.life.broken);
+        assert_int_equal(t.life.attempt, 0);
+    }
+}
+
+/* Room that goes, or comes, at another moment than while a child runs. */
+static void test_disk_without_child(void **state)
+{
+    (void)state;
+    /* while it plans, from the very first */
+    need(feed_kind(0, RQLITED_EV_GO), RQLITED_ACT_PLAN);
+    need(disk(0), RQLITED_ACT_NONE);
+    need_wait(planned(RQLITED_RESUME), 1000);
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    need(feed_kind(1000, RQLITED_EV_TIME), RQLITED_ACT_PLAN);
+    child(RQLITED_RESUME);
+
+    /* while it waits: the backoff is over only when there is room */
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 500);
+    need(disk(0), RQLITED_ACT_NONE);
+    need_wait(feed_kind(500, RQLITED_EV_TIME), 1000);
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    next_child(1000, RQLITED_RESUME);
+
+    /* room again before its end has come */
+    need(disk(0), RQLITED_ACT_KILL);
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 1000);
+    next_child(1000, RQLITED_RESUME);
+
+    /* we end */
+    need(disk(0), RQLITED_ACT_KILL);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 1000);
+    need(feed_kind(0, RQLITED_EV_STOP), RQLITED_ACT_DONE);
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    need_state("stopping");
+}
+
+static void test_said_full(void **state)
+{
+    (void)state;
+    need(suspect(0, true), RQLITED_ACT_NONE); /* nobody there */
+    assert_false(t.life.full);
+    first_child(RQLITED_RESUME);
+    need(suspect(0, true), RQLITED_ACT_KILL);
+    need(suspect(0, true), RQLITED_ACT_NONE);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 500); /* the usual backoff */
+    need(disk(LOW), RQLITED_ACT_NONE);
+    need_wait(feed_kind(500, RQLITED_EV_TIME), 1000);
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    next_child(1000, RQLITED_RESUME);
+    need(suspect(0, true), RQLITED_ACT_KILL); /* and again, at once */
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 1000);
+    next_child(1000, RQLITED_RESUME);
+}
+
+static void test_suspect(void **state)
+{
+    (void)state;
+    first_child(RQLITED_RESUME);
+    poll_once(true, true, 2000);
+    need(suspect(0, false), RQLITED_ACT_KILL);
+    assert_false(t.life.full);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 500);
+    next_child(500, RQLITED_RESUME);
+    need(suspect(59499, false), RQLITED_ACT_NONE); /* since the last one: 59999 ms */
+    need(suspect(1, false), RQLITED_ACT_KILL);
+    need(feed_kind(0, RQLITED_EV_STOP), RQLITED_ACT_NONE);
+    need(suspect(60000, false), RQLITED_ACT_NONE);
+    need(feed_kind(0, RQLITED_EV_EXITED), RQLITED_ACT_DONE);
+}
+
+static void test_says_full(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {
+        "[ERROR] raft: failed to append to logs: error=\"write /d/raft.db: no space left on "
+        "device\"",
+        "[store] failed to snapshot due to WAL threshold: No space left on device",
+        "panic: database or disk is full",
+    };
+    static const char *const no[] = {
+        "",
+        "[store] the disk is full of data",
+        "[ERROR] raft: failed to install snapshot: peer=core-b id=2-6 error=\"failed to create "
+        "snapshot: mkdir /d/rsnapshots: no space left on device\"",
+    };
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        assert_true(rqlited_says_full(yes[i]));
+    }
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+        assert_false(rqlited_says_full(no[i]));
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
@@ -327,6 +462,11 @@ int main(void)
         T(test_cannot_start),
         T(test_again),
         T(test_stop),
+        T(test_disk),
+        T(test_disk_without_child),
+        T(test_said_full),
+        T(test_suspect),
+        T(test_says_full),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
