@@ -4,9 +4,11 @@
 #include "keys.h"
 #include "op.h"
 
-/* A core that starts again may have a clock that was set back: what it tells then counts too. */
+/* A core that starts again may have a clock that was set back: what it tells then counts too. One
+ * that was taken out of the cluster and still runs tells nothing. */
 static const char PUT_SQL[] =
-    "INSERT INTO heartbeat(core, beat, revision, digest, detail) VALUES(?1, ?2, ?3, ?4, ?5)"
+    "INSERT INTO heartbeat(core, beat, revision, digest, detail) SELECT ?1, ?2, ?3, ?4, ?5"
+    " WHERE EXISTS (SELECT 1 FROM keyValue WHERE key = '" KEY_CORE "' || ?1)"
     " ON CONFLICT(core) DO UPDATE SET beat = excluded.beat, revision = excluded.revision,"
     " digest = excluded.digest, detail = excluded.detail";
 static const char LIST_SQL[] =

@@ -32,8 +32,8 @@ static const struct backend_page SCAN_ROWS_PAGE = {
     " WHERE '" KEY_CHALLENGE "' || name >= ?1 AND '" KEY_CHALLENGE "' || name < ?2"
 static const char SCAN_CHALLENGES_SQL[] = SCAN_CHALLENGES " ORDER BY name, value";
 static const struct backend_page SCAN_CHALLENGES_PAGE = {
-    .sql = SCAN_CHALLENGES
-    " AND ('" KEY_CHALLENGE "' || name, value) > (?3, ?4) ORDER BY name, value LIMIT ?5",
+    .sql = SCAN_CHALLENGES " AND ('" KEY_CHALLENGE
+                           "' || name, value) > (?3, ?4) ORDER BY name, value LIMIT ?5",
     .keys = 2};
 
 /* From the three cells of STATE. */

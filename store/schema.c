@@ -108,7 +108,7 @@ static const char NAME[] = "INSERT INTO dnsd_meta(key, value) VALUES('id', ?1)"
 struct schema {
     struct backend *backend; /* borrowed */
     schema_done_cb *done;
-    void *ctx;       /* borrowed */
+    void *ctx;                /* borrowed */
     enum backend_level level; /* of the present look */
     struct backend_statement statements[STATEMENTS_MAX];
     struct backend_batch batch;
@@ -234,8 +234,8 @@ static void on_table(void *ctx, enum err e, const struct err_info *info,
         }
         return;
     }
-    s->query = (struct backend_query){.sql = "SELECT max(version) FROM dnsd_migration",
-                                      .level = s->level};
+    s->query =
+        (struct backend_query){.sql = "SELECT max(version) FROM dnsd_migration", .level = s->level};
     s->backend->ops->query(s->backend, &s->query, on_version, s);
 }
 

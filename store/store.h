@@ -44,7 +44,7 @@
 #define STORE_VALUE_MAX (256 * 1024) /* one row's value */
 #define STORE_FEED_KEEP 100000       /* revisions the feed remembers */
 #define STORE_BATCH_MAX 1000000      /* rows in one apply or load call */
-#define STORE_FRESH_S   5            /* rqlite: without a leader for longer a node's rows are stale */
+#define STORE_FRESH_S   5 /* rqlite: without a leader for longer a node's rows are stale */
 
 struct store;
 
@@ -231,6 +231,7 @@ struct store_beat {
     const char *digest; /* of that zone's data, in hex */
     const char *detail; /* a JSON object: version and the like */
 };
+/* Of a core without a row nothing is written. */
 void store_beat_put(struct store *s, const struct store_beat *beat, store_done_cb *cb, void *ctx);
 typedef void store_beats_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_beat *list, size_t count);

@@ -10,7 +10,8 @@
  * as a whole, and at lsc as soon as it has addresses. Anywhere else (unknown names, those that a
  * wildcard would stand in for, names that merely have others below them, types that the apex has not
  * got from the configuration) a row may say otherwise a moment later, while resolvers keep a "no"
- * for the negative TTL. So there it is SERVFAIL, and nothing of an alias that led there.
+ * for the negative TTL. So there it is SERVFAIL, and nothing of an alias that led there. The same
+ * goes for names that a dated snapshot has not got.
  */
 #include <string.h>
 
@@ -117,7 +118,8 @@ static bool is_settled(const struct zone_node *node)
 /* NODE has not got it; NULL: there is no such name. */
 static void say_no(struct job *j, const struct zone_node *node)
 {
-    if (j->a->snapshot->provisional && !is_settled(node)) {
+    const struct zone_snapshot *s = j->a->snapshot;
+    if ((s->provisional && !is_settled(node)) || (s->dated && node == NULL)) {
         write_nothing(j);
         j->rcode = RCODE_SERVFAIL;
         j->aa = false;

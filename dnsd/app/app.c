@@ -50,6 +50,7 @@ static void become_ready(struct app *a)
 void app_publish(struct app *a, uint64_t revision, const struct answer_config *config)
 {
     beats_apply(a);
+    zone_set_dated(a->zone, a->dated);
     const struct zone_snapshot *s = zone_commit(a->zone, revision);
     if (a->server != NULL && !a->server_closing) {
         net_server_publish(a->server, s, config);
@@ -290,6 +291,7 @@ static enum err start_zone(struct app *a, struct err_info *info)
     if (e != ERR_OK) {
         return e;
     }
+    a->dated = a->config.storages.engine_rqlite; /* others have gone on without us */
     e = savefile_load(a, &why);
     if (e == ERR_OK) {
         return ERR_OK;

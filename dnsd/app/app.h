@@ -59,6 +59,9 @@ struct app {
     char store_id[ZONE_STORE_ID_MAX]; /* of the rows in the zone; "": none yet */
     bool loaded;                      /* the zone holds a store's rows, whatever their age */
     bool from_file;                   /* not confirmed by the store since the start */
+    bool dated;                       /* the latest rows may be missing yet (rqlite) */
+    int64_t confirmed_ms;             /* monotonic: when the store first confirmed it; 0: never */
+    int64_t in_touch_ms;              /* ... and was not cut off from the others */
     int64_t fresh_ms; /* wall clock: when the zone was last known to be up to date */
 
     /* the store */
@@ -79,6 +82,8 @@ struct app {
     bool beats_reading, beats_writing;
     int64_t beats_read_ms, beat_sent_ms; /* monotonic */
     uint64_t beat, beat_revision;        /* last told */
+    unsigned differs;                    /* how often in a row another core's digest was another */
+    char reloaded[ZONE_DIGEST_TEXT];     /* the digest for which everything was loaded anew */
 
     /* the snapshot file (savefile.c) */
     uv_timer_t save_timer;
@@ -132,6 +137,9 @@ bool engine_stop(struct app *a);
 /* beats.c. apply puts what is known of who is alive into the zone; true: a commit is due. */
 void beats_start(struct app *a);
 bool beats_apply(struct app *a);
+
+/* The zone differs from what other cores made of the same revision: loads everything anew. */
+void feed_reload(struct app *a);
 
 /* register.c: this core's own row; feed_registered() when it is there, or cannot be. */
 void register_self(struct app *a);

@@ -8,10 +8,16 @@
 #include "app.h"
 #include "lib/jx.h"
 
-#define TICK_MS      1000
+#define TICK_MS      500
 #define BEAT_MS      5000 /* with nothing new to tell */
 #define BEAT_SOON_MS 1000 /* with something new */
 #define LISTEN_MS    2000
+/* A digest may be of a moment before the zone's: only one that stays another is told. */
+#define DIFFERS_MAX 4
+/* A node that has found its leader still gets what was written while it was away. */
+#define CATCH_UP_MS 1000
+/* Without a leader this core's own rows are the best there is. */
+#define ALONE_MS 15000
 
 bool beats_apply(struct app *a)
 {
@@ -51,6 +57,31 @@ static void on_changed(const struct peer *p, int64_t silent_ms)
     }
 }
 
+/* The same revision is the same rows; if not, something has gone wrong on the way from the database
+ * (a full disk under it, say), and the feed would never put it right. */
+static void compare(struct app *a)
+{
+    char digest[ZONE_DIGEST_TEXT];
+    const struct peer *other = NULL;
+    zone_digest(a->zone, digest);
+    for (size_t i = 0; i < a->peers.count && !a->feed_busy; i++) {
+        const struct peer *p = &a->peers.items[i];
+        if (strcmp(p->id, a->id) != 0 && p->live && p->revision == zone_revision(a->zone) &&
+            strcmp(p->digest, digest) != 0) {
+            other = p;
+        }
+    }
+    a->differs = other != NULL ? a->differs + 1 : 0;
+    if (a->differs < DIFFERS_MAX || strcmp(a->reloaded, digest) == 0) {
+        return; /* once is enough: the next time it would be the same */
+    }
+    LOG_WARN("cluster", "the zone differs from another core's at the same revision, loading all",
+             LOG_S("core", other->id), LOG_N("revision", other->revision), LOG_S("digest", digest),
+             LOG_S("theirs", other->digest));
+    snprintf(a->reloaded, sizeof a->reloaded, "%s", digest);
+    feed_reload(a);
+}
+
 /* A failing store is told of by whoever reads the feed. */
 static void on_beats(void *ctx, enum err e, const struct err_info *info,
                      const struct store_beat *list, size_t count)
@@ -81,6 +112,7 @@ static void on_beats(void *ctx, enum err e, const struct err_info *info,
     if (beats_apply(a)) {
         app_publish(a, zone_revision(a->zone), NULL);
     }
+    compare(a);
 }
 
 /* ---- this core ------------------------------------------------------------------------------- */
@@ -113,6 +145,17 @@ static void send_beat(struct app *a, const char *digest, int64_t now)
     store_beat_put(a->store, &beat, on_put, a);
 }
 
+/* From here on what is not in the zone is not there. */
+static void settle(struct app *a, int64_t now)
+{
+    bool caught_up = a->in_touch_ms != 0 && now - a->in_touch_ms >= CATCH_UP_MS;
+    bool alone = a->confirmed_ms != 0 && now - a->confirmed_ms >= ALONE_MS;
+    if (a->dated && !a->feed_busy && (caught_up || alone)) {
+        a->dated = false;
+        app_publish(a, zone_revision(a->zone), NULL);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct app *a = timer->data;
@@ -121,6 +164,7 @@ static void on_tick(uv_timer_t *timer)
     if (a->store == NULL || a->stopping || !a->loaded) {
         return;
     }
+    settle(a, now);
     int64_t wait = zone_revision(a->zone) != a->beat_revision ? BEAT_SOON_MS : BEAT_MS;
     if (!a->beats_writing && !a->feed_busy && now - a->beat_sent_ms >= wait) {
         zone_digest(a->zone, digest);

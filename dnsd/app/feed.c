@@ -59,8 +59,11 @@ static void store_works(struct app *a, bool stale)
             LOG_INFO("feed", "this core's database is in touch with the others");
         }
     }
+    int64_t now = clk_mono_ms(&clk_system);
     a->from_file = false;
+    a->confirmed_ms = a->confirmed_ms != 0 ? a->confirmed_ms : now;
     if (!stale) {
+        a->in_touch_ms = a->in_touch_ms != 0 ? a->in_touch_ms : now;
         a->fresh_ms = clk_wall_ms(&clk_system);
     }
 }
@@ -343,6 +346,13 @@ static void full_load(struct app *a)
         return;
     }
     store_scan(a->store, "", on_load_row, on_loaded, l);
+}
+
+void feed_reload(struct app *a)
+{
+    if (a->store != NULL && !a->feed_busy && !a->reloading && !a->stopping) {
+        full_load(a);
+    }
 }
 
 /* ---- the beginning ----------------------------------------------------------------------- */

@@ -153,6 +153,7 @@ enum err savefile_load(struct app *a, struct err_info *info)
     a->loaded = true;
     a->from_file = true;
     feed_expire(a);
+    zone_set_dated(a->zone, a->dated);
     zone_snapshot_unref(zone_commit(a->zone, revision));
     return ERR_OK;
 }

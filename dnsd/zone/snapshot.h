@@ -46,6 +46,7 @@ struct zone_snapshot {
     bool has_cuts;
     bool apex_wildcard;
     bool provisional; /* made of the configuration alone: what is not in it is not known */
+    bool dated;       /* the latest rows may be missing: so may names */
     /* for saving it, and for whoever asks for the state */
     const struct zone_core_info *const *infos; /* as cores[]; never NULL */
     const struct zone_node *apex_stored;       /* NULL: nothing stored for the apex */

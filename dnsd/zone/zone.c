@@ -590,6 +590,11 @@ void zone_set_provisional(struct zone *z, bool provisional)
     z->provisional = provisional;
 }
 
+void zone_set_dated(struct zone *z, bool dated)
+{
+    z->dated = dated;
+}
+
 /* What no reader can see any more: versions from the oldest on that nobody holds. */
 static void collect(struct zone *z)
 {
@@ -628,6 +633,7 @@ static void fill(struct zone *z, struct zone_snapshot *s, uint64_t revision)
     s->has_cuts = z->cuts > 0;
     s->apex_wildcard = z->apex_wildcard;
     s->provisional = z->provisional;
+    s->dated = z->dated;
     s->revision = revision;
     s->users = z->users;
     s->names = z->names;

@@ -89,6 +89,11 @@ bool zone_core_live(struct zone *z, const char *id, bool live);
  * not. */
 void zone_set_provisional(struct zone *z, bool provisional);
 
+/* A zone that may lack the latest rows: from the next commit on a name that is not in it is SERVFAIL
+ * instead of NXDOMAIN, for it may have been made meanwhile, and resolvers would remember the "no".
+ * Everything else is answered. A new zone is not. */
+void zone_set_dated(struct zone *z, bool dated);
+
 /* NAME is one label (with user_key: 64 lower-case hex digits). A core that is not known (yet) is
  * fine: the name exists, without addresses. */
 enum err zone_user_put(struct zone *z, const char *name, const char *core_id,

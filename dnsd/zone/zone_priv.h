@@ -62,7 +62,7 @@ struct zone {
     struct record_set apex_records;    /* owned: the same, as records */
     bool apex_dirty;
     bool apex_wildcard;
-    bool provisional;
+    bool provisional, dated;
 
     struct generated_name *generated; /* owned */
     size_t generated_count;

@@ -35,22 +35,23 @@ static const struct word request_words[] = {
     {"not open", REPLY_LATER, ERR_UNAVAIL, STARTING},
     {"load in progress", REPLY_LATER, ERR_UNAVAIL, "a backup is being loaded into it"},
     {"connection refused", REPLY_LATER, ERR_UNAVAIL, "the leader cannot be reached"},
-    {"no space left on device", REPLY_FAILED, ERR_IO, NO_ROOM},
-    {"database or disk is full", REPLY_FAILED, ERR_IO, NO_ROOM},
+    {"no space left on device", REPLY_UNKNOWN, ERR_IO, NO_ROOM},
+    {"database or disk is full", REPLY_UNKNOWN, ERR_IO, NO_ROOM},
     {"authorized", REPLY_FAILED, ERR_DENIED, NULL},
     {"unsupported value", REPLY_FAILED, ERR_MALFORMED, NULL}, /* an infinite number in a row */
     {"", REPLY_UNKNOWN, ERR_UNAVAIL, NULL},
 };
 
-/* Of one entry. A failed entry fails all of its transaction, so nothing was carried out. */
+/* Of one entry. A failed entry fails all of its transaction, so nothing was carried out; but where
+ * it is the node's disk that fails, the others may well have carried it out. */
 static const struct word entry_words[] = {
     {"UNIQUE constraint failed: dnsd_write.token", REPLY_BEFORE, ERR_CONFLICT, NULL},
     {"NOT NULL constraint failed: dnsd_guard.nothing_changed", REPLY_UNCHANGED, ERR_CONFLICT,
      "the row is not as expected"},
-    {"database or disk is full", REPLY_FAILED, ERR_IO, NO_ROOM},
-    {"disk I/O error", REPLY_FAILED, ERR_IO, NULL},
-    {"disk image is malformed", REPLY_FAILED, ERR_IO, "its database is damaged"},
-    {"readonly database", REPLY_FAILED, ERR_IO, NULL},
+    {"database or disk is full", REPLY_UNKNOWN, ERR_IO, NO_ROOM},
+    {"disk I/O error", REPLY_UNKNOWN, ERR_IO, NULL},
+    {"disk image is malformed", REPLY_UNKNOWN, ERR_IO, "its database is damaged"},
+    {"readonly database", REPLY_UNKNOWN, ERR_IO, NULL},
     {"is locked", REPLY_LATER, ERR_BUSY, NULL},
     {"out of memory", REPLY_FAILED, ERR_NOMEM, NULL},
     {"too big", REPLY_FAILED, ERR_LIMIT, NULL},

@@ -376,8 +376,13 @@ static void beat_life(struct suite *t)
     struct store_beat again = first;
     const struct store_beat other = {
         .core = "a", .beat = INT64_MAX, .revision = 0, .digest = "", .detail = "{}"};
+    const struct store_core cores[] = {{.id = "a", .available = true},
+                                       {.id = "b", .available = true}};
+    assert_err(ERR_OK, sync_beat_put(&t->a, &first)); /* not a core (any more) */
     assert_err(ERR_OK, sync_beats(&t->a));
     assert_string_equal("", t->a.out.text);
+    assert_err(ERR_OK, sync_core_put(&t->a, &cores[0], STORE_ONLY_NEW));
+    assert_err(ERR_OK, sync_core_put(&t->a, &cores[1], STORE_ONLY_NEW));
     assert_err(ERR_OK, sync_beat_put(&t->a, &first));
     assert_err(ERR_OK, sync_beat_put(&t->a, &other));
     again.beat = 4; /* a clock may be set back */
@@ -386,7 +391,7 @@ static void beat_life(struct suite *t)
     assert_err(ERR_OK, sync_beats(&t->a));
     assert_string_equal("a=9223372036854775807(0,,{}) b=4(8,00ff,{\"v\":1})", t->a.out.text);
     assert_err(ERR_OK, sync_state(&t->a));
-    assert_int_equal(0, t->a.state.revision); /* no change of the zone */
+    assert_int_equal(2, t->a.state.revision); /* the cores; a heartbeat is no change of the zone */
     assert_false(t->a.state.stale);
 }
 
@@ -395,12 +400,15 @@ static void beat_goes_with_its_core(struct suite *t)
     const struct store_core core = {.id = "a", .available = true};
     const struct store_beat of_a = {
         .core = "a", .beat = 1, .revision = 1, .digest = "d", .detail = "{}"};
+    struct store_core other = core;
     struct store_beat of_b = of_a;
-    of_b.core = "b";
+    of_b.core = other.id = "b";
     assert_err(ERR_OK, sync_core_put(&t->a, &core, STORE_ONLY_NEW));
+    assert_err(ERR_OK, sync_core_put(&t->a, &other, STORE_ONLY_NEW));
+    assert_err(ERR_OK, sync_user_put(&t->a, "alice", "b", STORE_ONLY_NEW));
     assert_err(ERR_OK, sync_beat_put(&t->a, &of_a));
     assert_err(ERR_OK, sync_beat_put(&t->a, &of_b));
-    assert_err(ERR_NOTFOUND, sync_core_delete(&t->a, "b", false));
+    assert_err(ERR_CONFLICT, sync_core_delete(&t->a, "b", false));
     assert_err(ERR_OK, sync_core_delete(&t->a, "a", false));
     assert_err(ERR_OK, sync_beats(&t->a));
     assert_string_equal("b=1(1,d,{})", t->a.out.text); /* nothing is written by what fails */

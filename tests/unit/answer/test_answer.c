@@ -874,6 +874,39 @@ static void until_there_are_rows(void **state)
     fixture_close(&f);
 }
 
+/* A zone that may lack the latest rows is sure of what it has, and of nothing else. */
+static void what_may_be_new_is_not_denied(void **state)
+{
+    static const struct row dated[] = {
+        {"www.mc.example.com.", TYPE_A, OK "= www.mc.example.com. 300 A 203.0.113.7\n"},
+        {"www.mc.example.com.", TYPE_AAAA, NOD},
+        {"alice.mc.example.com.", TYPE_A, OK "= alice.mc.example.com. 300 A 192.0.2.1\n"},
+        {"alice.mc.example.com.", TYPE_AAAA, NOD},
+        {"a.b.mc.example.com.", TYPE_A, NOD},
+        {"b.mc.example.com.", TYPE_A, NOD},
+        {"bob.mc.example.com.", TYPE_A, FAIL},
+        {"x.a.b.mc.example.com.", TYPE_TXT, FAIL},
+        {"evil-mc.example.com.", TYPE_A, "REFUSED rd|"},
+    };
+    static const struct row settled[] = {
+        {"alice.mc.example.com.", TYPE_A, OK "= alice.mc.example.com. 300 A 192.0.2.1\n"},
+        {"bob.mc.example.com.", TYPE_A, NX},
+    };
+    struct fixture f = provisional_of(PROVISIONAL_OPTIONS, "core core-a ip=192.0.2.1\n"
+                                                           "user alice core-a\n");
+    (void)state;
+    zone_set_provisional(f.zone, false);
+    zone_set_dated(f.zone, true);
+    zone_snapshot_unref(f.answerer.snapshot);
+    f.answerer.snapshot = zone_commit(f.zone, 42);
+    expect_rows(&f, dated, sizeof dated / sizeof dated[0]);
+    zone_set_dated(f.zone, false);
+    zone_snapshot_unref(f.answerer.snapshot);
+    f.answerer.snapshot = zone_commit(f.zone, 42);
+    expect_rows(&f, settled, sizeof settled / sizeof settled[0]);
+    fixture_close(&f);
+}
+
 static const struct literal provisional_literals[] = {
     {"a name that is not known: SERVFAIL, without AA and SOA",
      L("\x12\x34\1\0\0\1\0\0\0\0\0\0" Q_ALICE "\0\1\0\1"),
@@ -993,6 +1026,7 @@ int main(void)
         cmocka_unit_test(delegations_beyond_every_size),
         cmocka_unit_test(long_chains),
         cmocka_unit_test(what_is_configured_is_answered),
+        cmocka_unit_test(what_may_be_new_is_not_denied),
         cmocka_unit_test(nobody_knows_what_else_there_is),
         cmocka_unit_test(with_a_core_of_its_own),
         cmocka_unit_test(until_there_are_rows),

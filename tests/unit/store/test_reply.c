@@ -37,7 +37,7 @@ static const struct judged {
      ERR_MALFORMED, "not as this program makes them (UNIQUE constraint failed: t.k)", 0},
     {200, "{\"results\":[{},{\"error\":\"no such table: t\"}]}", 2, REPLY_MISSING, ERR_MALFORMED,
      "no such table: t", 1},
-    {200, "{\"results\":[{\"error\":\"database or disk is full\"}]}", 1, REPLY_FAILED, ERR_IO,
+    {200, "{\"results\":[{\"error\":\"database or disk is full\"}]}", 1, REPLY_UNKNOWN, ERR_IO,
      "free some space", 0},
     {200, "{\"results\":[{\"error\":\"database is locked\"}]}", 1, REPLY_LATER, ERR_BUSY, "locked",
      0},
@@ -71,7 +71,7 @@ static const struct judged {
     {200, "{\"results\":[],\"error\":\"raft is already shutdown\"}", 1, REPLY_UNKNOWN, ERR_UNAVAIL,
      "shutdown", 0},
     {200, "{\"results\":[],\"error\":\"write /x/raft.db: no space left on device\"}", 1,
-     REPLY_FAILED, ERR_IO, "free some space", 0},
+     REPLY_UNKNOWN, ERR_IO, "free some space", 0},
     {200, "{\"error\":\"\\u001b[31m\\nred\"}", 1, REPLY_UNKNOWN, ERR_UNAVAIL, " [31m red", 0},
     /* Nobody knows what these mean. */
     {200, "", 1, REPLY_UNKNOWN, ERR_MALFORMED, "JSON", 0},
