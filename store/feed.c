@@ -26,7 +26,11 @@ enum { FEED_REV = 3, FEED_KEY, FEED_VALUE, FEED_COLUMNS };
 #define SCAN_ROWS "SELECT key, value FROM keyValue WHERE key >= ?1 AND key < ?2"
 static const char SCAN_ROWS_SQL[] = SCAN_ROWS " ORDER BY key";
 static const struct backend_page SCAN_ROWS_PAGE = {
-    .sql = SCAN_ROWS " AND key > ?3 ORDER BY key LIMIT ?4", .keys = 1};
+    /* One bound that the index is entered with: of two SQLite takes the first, and would go through
+     * all the pages before again. */
+    .sql = "SELECT key, value FROM keyValue WHERE key >= max(?1, ?3) AND key < ?2 AND +key > ?3"
+           " ORDER BY key LIMIT ?4",
+    .keys = 1};
 #define SCAN_CHALLENGES                                                                            \
     "SELECT '" KEY_CHALLENGE "' || name, value FROM challenge"                                     \
     " WHERE '" KEY_CHALLENGE "' || name >= ?1 AND '" KEY_CHALLENGE "' || name < ?2"
