@@ -445,6 +445,7 @@ void feed_start(struct app *a)
     }
     if (!engine_runs(a)) {
         retry_later(a); /* who starts it tells what is wrong with it, and when it answers */
+        app_serve(a);   /* which takes a second at least */
         return;
     }
     struct store_options o;
