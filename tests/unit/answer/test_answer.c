@@ -892,8 +892,10 @@ static void what_may_be_new_is_not_denied(void **state)
         {"alice.mc.example.com.", TYPE_A, OK "= alice.mc.example.com. 300 A 192.0.2.1\n"},
         {"bob.mc.example.com.", TYPE_A, NX},
     };
-    struct fixture f = provisional_of(PROVISIONAL_OPTIONS, "core core-a ip=192.0.2.1\n"
-                                                           "user alice core-a\n");
+    struct fixture f = provisional_of("apex mc.example.com\ncontact john.doe@example.org\nprimary "
+                                      "dns1\nstatic www A - 203.0.113.7\nstatic a.b TXT - t\n",
+                                      "core core-a ip=192.0.2.1\n"
+                                      "user alice core-a\n");
     (void)state;
     zone_set_provisional(f.zone, false);
     zone_set_dated(f.zone, true);
