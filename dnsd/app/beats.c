@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "cluster/rqlited_uv.h"
 #include "lib/jx.h"
 
 #define TICK_MS      500
@@ -57,29 +58,55 @@ static void on_changed(const struct peer *p, int64_t silent_ms)
     }
 }
 
-/* The same revision is the same rows; if not, something has gone wrong on the way from the database
- * (a full disk under it, say), and the feed would never put it right. */
+/* How many of those who are at our revision have our digest, ourselves included, and who of the
+ * others has not (NULL: nobody). */
+static size_t agreeing(const struct app *a, const char *digest, const struct peer **other,
+                       size_t *others)
+{
+    size_t same = 1;
+    *other = NULL;
+    *others = 0;
+    for (size_t i = 0; i < a->peers.count; i++) {
+        const struct peer *p = &a->peers.items[i];
+        if (strcmp(p->id, a->id) == 0 || !p->live || p->revision != zone_revision(a->zone)) {
+            continue;
+        }
+        if (strcmp(p->digest, digest) == 0) {
+            same++;
+        } else {
+            *other = p;
+            (*others)++;
+        }
+    }
+    return same;
+}
+
+/* The same revision is the same rows; if not, something has gone wrong on the way here (a full disk
+ * under the database, say), and the feed would never put it right. First everything is loaded anew;
+ * if that was of no use, and most others agree with each other, the database is made anew too. */
 static void compare(struct app *a)
 {
     char digest[ZONE_DIGEST_TEXT];
-    const struct peer *other = NULL;
+    const struct peer *other;
+    size_t others;
     zone_digest(a->zone, digest);
-    for (size_t i = 0; i < a->peers.count && !a->feed_busy; i++) {
-        const struct peer *p = &a->peers.items[i];
-        if (strcmp(p->id, a->id) != 0 && p->live && p->revision == zone_revision(a->zone) &&
-            strcmp(p->digest, digest) != 0) {
-            other = p;
-        }
+    size_t same = agreeing(a, digest, &other, &others);
+    a->differs = other != NULL && !a->feed_busy ? a->differs + 1 : 0;
+    if (a->differs < DIFFERS_MAX) {
+        return;
     }
-    a->differs = other != NULL ? a->differs + 1 : 0;
-    if (a->differs < DIFFERS_MAX || strcmp(a->reloaded, digest) == 0) {
-        return; /* once is enough: the next time it would be the same */
+    a->differs = 0;
+    if (strcmp(a->reloaded, digest) != 0) {
+        LOG_WARN("cluster",
+                 "the zone differs from another core's at the same revision, loading all",
+                 LOG_S("core", other->id), LOG_N("revision", other->revision),
+                 LOG_S("digest", digest), LOG_S("theirs", other->digest));
+        snprintf(a->reloaded, sizeof a->reloaded, "%s", digest);
+        feed_reload(a);
+    } else if (a->rqlited != NULL && others > same) {
+        rqlited_suspect(a->rqlited, "its rows differ from the other cores'");
+        a->reloaded[0] = '\0'; /* what comes of it is to be loaded */
     }
-    LOG_WARN("cluster", "the zone differs from another core's at the same revision, loading all",
-             LOG_S("core", other->id), LOG_N("revision", other->revision), LOG_S("digest", digest),
-             LOG_S("theirs", other->digest));
-    snprintf(a->reloaded, sizeof a->reloaded, "%s", digest);
-    feed_reload(a);
 }
 
 /* A failing store is told of by whoever reads the feed. */

@@ -1,6 +1,6 @@
 """Proven: the disk of one node is full, a follower's and then the leader's. Every core goes on answering
 every question right, the full one included; writes on the others go on (for the leader's disk: once
-another leads). With space again the node is what the others are, digest and all, without anybody's
+another leads). The full one stops its rqlited, and says so. With space again the node is what the others are, digest and all, without anybody's
 help, and every acknowledged write is everywhere."""
 import os
 
@@ -39,6 +39,13 @@ else:
     def free(core):
         os.unlink(os.path.join(core.data, "ballast"))
 
+    def core_is_stopped(cluster, core):
+        def told():
+            rqlite = core.status()["rqlite"]
+            return rqlite["pid"] == 0 and rqlite["state"] == "waiting" and \
+                "until there is room" in rqlite["lastExit"]
+        cluster.until(core.id + " has stopped its rqlited, for its disk is full", told, 20, 0.1)
+
     def full_disk(cluster, core, what):
         others = cluster.others(core)
         with clients.Stream(cluster) as stream:
@@ -47,6 +54,7 @@ else:
                 for _ in range(ROUNDS):
                     fill(core)
                     writer.wait_acknowledged(10, deadline_s=60)
+                    core_is_stopped(cluster, core)
                     failed = core.dnsctl("records", "set", "onfull", "A", "192.0.2.99", expect=None)
                     print(f"{what}: a write there: exit {failed.code} {failed.err.strip()}")
                     free(core)

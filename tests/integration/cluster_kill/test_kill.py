@@ -68,3 +68,25 @@ else:
             stream.faultless("leader's rqlited killed", cluster)
         assert core.status()["rqlite"]["restarts"] > restarts
         cluster.agree()
+
+    def test_new_name_and_the_power_cut(cluster):
+        """A core that is killed right after a name was made knows nothing of it at its next start. It
+        must not deny it: that would be remembered for the negative TTL."""
+        core = cluster.others(cluster.leader())[0]
+        core.dnsctl("records", "set", "brand-new", "A", "192.0.2.99")
+        cluster.everywhere("brand-new", ["192.0.2.99"])
+        core.kill()
+        core.spawn()
+        said = []
+
+        def right():
+            reply = core.ask("brand-new", deadline_s=0.3)
+            if reply is not None:
+                said.append(reply.rcode)
+            return reply is not None and reply.answer
+        harness.until("it is answered again", right, c.START_S)
+        print("until it was answered again:", {rcode: said.count(rcode) for rcode in said})
+        assert set(said) <= {"SERVFAIL", "NOERROR"}, said
+        harness.until("the core is sure of what it has not got",
+                      lambda: core.ask("nobody").rcode == "NXDOMAIN", c.START_S)
+        cluster.agree()

@@ -193,6 +193,8 @@ def scene():
                                                           "dataDir": harness.temp_folder()}}}},
                      env=ENVIRONMENT)
     d.start()
+    harness.until("it is sure of what it has not got",
+                  lambda: d.ask("nobody-here").rcode == "NXDOMAIN")
     yield node, proxy, d
     d.stop()
     proxy.end()
