@@ -1,6 +1,7 @@
 /* cluster/rqlited_uv with real rqliteds, each version there is: one core founds, and comes back after
- * a kill; three form together, or not at all; others join; all resume; nobody founds by accident.
- * Nodes are 127.0.0.1 and its neighbours, with one Raft port and an HTTP port each. */
+ * a kill, a full disk or doubts about its rows; three form together, or not at all; others join; all
+ * resume; nobody founds by accident. Nodes are 127.0.0.1 and its neighbours, with one Raft port and an
+ * HTTP port each. */
 #include "cluster/rqlited_uv.h"
 
 #include <arpa/inet.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "cluster/rqlited_life.h"
 #include "lib/file_sys.h"
@@ -496,6 +498,66 @@ static void test_one_core(void **state)
     need_row(n, "one");
 }
 
+/* ---- rows that may be wrong ---- */
+
+static bool has_ended(const void *ctx)
+{
+    struct rqlited_view v = view(ctx);
+    return v.state == RQLITED_WAITING && v.pid == 0;
+}
+
+/* A row less, behind rqlited's back: what a full disk does to it. */
+static void lose_row(const struct node *n)
+{
+    sqlite3 *db = NULL;
+    char path[256];
+    snprintf(path, sizeof path, "%s/db.sqlite", n->data);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DELETE FROM t", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+    assert_false(has_row(&(struct row){n, "one"}));
+}
+
+/* Each stop for the sake of the rows brings them back. */
+static void test_disk_and_doubt(void **state)
+{
+    (void)state;
+    struct node *n = make_node(0);
+    t.limits.disk_ms = 50;
+    start(n);
+    need_ready(n);
+    execute(n, "CREATE TABLE t (v TEXT)");
+    execute(n, "INSERT INTO t VALUES('one')");
+    need_row(n, "one");
+
+    lose_row(n);
+    t.limits.disk_low = UINT64_MAX; /* no disk has as much */
+    assert_true(wait_until(has_ended, n));
+    assert_non_null(strstr(view(n).last_exit, "is nearly full"));
+    assert_non_null(strstr(view(n).last_exit, n->data));
+    wait_ms(500);
+    assert_true(has_ended(n));
+    assert_int_equal(view(n).restarts, 0);
+    t.limits.disk_low = 1;
+    need_ready(n);
+    need_row(n, "one");
+    assert_int_equal(view(n).restarts, 1);
+
+    lose_row(n);
+    rqlited_suspect(n->r, "a digest");
+    assert_true(wait_until(has_ended, n));
+    need_ready(n);
+    need_row(n, "one");
+    assert_non_null(strstr(view(n).last_exit, "a digest"));
+    assert_int_equal(view(n).restarts, 2);
+    rqlited_suspect(n->r, "another"); /* too early: nothing happens */
+    wait_ms(500);
+    assert_int_equal(view(n).state, RQLITED_READY);
+    assert_int_equal(view(n).restarts, 2);
+    stop(n);
+}
+
 /* ---- several ---- */
 
 static void seed_all(unsigned founders)
@@ -958,6 +1020,7 @@ int main(int argc, char **argv)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     static const struct CMUnitTest real[] = {
         T(test_one_core),
+        T(test_disk_and_doubt),
         T(test_three_and_more),
         T(test_mutual_tls),
         T(test_forming_takes_long),

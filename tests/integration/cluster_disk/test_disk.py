@@ -1,7 +1,7 @@
 """Proven: the disk of one node is full, a follower's and then the leader's. Every core goes on answering
 every question right, the full one included; writes on the others go on (for the leader's disk: once
-another leads). The full one stops its rqlited, and says so. With space again the node is what the others are, digest and all, without anybody's
-help, and every acknowledged write is everywhere."""
+another leads). The full one stops its rqlited, and says so. With space again the node is what the
+others are, digest and all, without anybody's help, and every acknowledged write is everywhere."""
 import os
 
 import pytest
