@@ -62,6 +62,7 @@ struct app {
     bool dated;                       /* the latest rows may be missing yet (rqlite) */
     int64_t confirmed_ms;             /* monotonic: when the store first confirmed it; 0: never */
     int64_t in_touch_ms;              /* ... and was not cut off from the others */
+    int64_t behind_ms;                /* ... and was found to be behind the zone; 0: it is not */
     int64_t fresh_ms; /* wall clock: when the zone was last known to be up to date */
 
     /* the store */

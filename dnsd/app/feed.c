@@ -21,6 +21,7 @@
 #include "lib/mem.h"
 
 #define STORE_RETRY_MS 2000
+#define REPLAY_MAX_MS  15000
 /* Rows applied in one go: about 2 ms of the loop. */
 #define FEED_PAGE 2000
 /* Expired challenge rows are swept by whoever notices; they are not served anyway. */
@@ -209,6 +210,23 @@ static void read_challenges(struct app *a)
 
 /* ---- the feed ---------------------------------------------------------------------------- */
 
+/* An rqlited that was restarted may show the past for a moment, until it has carried out its log
+ * again. Only a store that stays behind was really put back, and then that is what counts. */
+static bool wait_for_replay(struct app *a, uint64_t revision)
+{
+    int64_t now = clk_mono_ms(&clk_system);
+    if (!a->config.storages.engine_rqlite || revision >= zone_revision(a->zone)) {
+        a->behind_ms = 0;
+        return false;
+    }
+    a->behind_ms = a->behind_ms != 0 ? a->behind_ms : now;
+    if (now - a->behind_ms < REPLAY_MAX_MS) {
+        return true;
+    }
+    a->behind_ms = 0;
+    return false;
+}
+
 static void on_feed(void *ctx, enum err e, const struct err_info *info, const struct store_feed *f)
 {
     struct app *a = ctx;
@@ -216,6 +234,11 @@ static void on_feed(void *ctx, enum err e, const struct err_info *info, const st
     bool challenges = false;
     if (e != ERR_OK) {
         feed_failed(a, "cannot read what has changed", e, info);
+        return;
+    }
+    if (wait_for_replay(a, f->revision)) {
+        retry_later(a);
+        feed_idle(a);
         return;
     }
     store_works(a, f->stale);
@@ -369,7 +392,7 @@ static void on_state(void *ctx, enum err e, const struct err_info *info,
         return;
     }
     bool same = a->loaded && strcmp(a->store_id, state->id) == 0;
-    if (same && state->revision < zone_revision(a->zone)) {
+    if (same && state->revision < zone_revision(a->zone) && !a->config.storages.engine_rqlite) {
         LOG_WARN("feed", "the store is older than the zone: restored from a backup?",
                  LOG_N("store", state->revision), LOG_N("zone", zone_revision(a->zone)));
         same = false;
