@@ -400,7 +400,9 @@ static void on_state(void *ctx, enum err e, const struct err_info *info,
     if (same) {
         /* Those of the snapshot file may be of before the last second. */
         a->feed_again = true;
-        store_works(a, state->stale);
+        if (state->revision >= zone_revision(a->zone)) {
+            store_works(a, state->stale);
+        }
         read_challenges(a);
     } else {
         full_load(a);
