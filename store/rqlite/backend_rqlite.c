@@ -22,6 +22,13 @@
  * moment later. So the token of the last write (request.h) is asked for along with each local query
  * until this node has it, and a query that came too early is repeated.
  *
+ * Going back. An rqlited that was restarted takes its rows from a snapshot, and then carries out its
+ * log again; meanwhile it answers, and without any sign that it shows the past. So each local query
+ * is sent along with the question how far the database has come, and an answer from before what was
+ * seen is not used. At the beginning, and if it seems to have gone back, the leader is asked how far
+ * it is: if that is no further, somebody has put the database back, and we follow. Without a leader
+ * the first reader waits for one for busy_ms; then rows are taken as they are, and called stale.
+ *
  * Scans. Nothing holds a moment over several requests, so a scan is one page after the other, none
  * of them older than the one before.
  */
@@ -206,6 +213,7 @@ static void look(struct driver *d, enum backend_level level)
     struct job *j = job_new(d, &job_read_ops, on_looked, d);
     j->query = &d->look;
     j->impatient = true;
+    j->bare = true;
     job_start(j);
 }
 

@@ -35,6 +35,9 @@ struct driver {
     struct lane side;
     bool linearizable;                 /* the node is known to know this level */
     char token[REQUEST_TOKEN_LEN + 1]; /* of our last write, until it has been seen here */
+    int64_t mark;   /* how far this node had come, at its furthest (request_add_mark()) */
+    bool confirmed; /* that was at least where the leader was when we asked it */
+    bool hasty;     /* once was enough to wait for a leader before the first read */
 
     /* Opening and closing. */
     struct backend_query look;
@@ -73,7 +76,7 @@ struct job {
     backend_done_cb *done;
     void *ctx;      /* borrowed */
     bool impatient; /* does not wait for a leader */
-    bool bare;      /* a batch without a token: the table for it is being made */
+    bool bare;      /* without token or mark: the tables for them are being made */
 
     /* What is sent. */
     bool large;             /* prepare() is for the pool */
@@ -106,7 +109,12 @@ struct job {
     uint64_t *changes;          /* owned */
 
     /* A query or a scan. */
-    int64_t seen_end_ms; /* until when the node may take to bring our last write */
+    int64_t seen_end_ms; /* until when the node may take to bring what it must have */
+    int64_t floor;       /* what it had when this was sent */
+    int64_t mark;        /* what it had when it answered */
+    bool doubted;        /* nobody has told yet where it should be */
+    bool confirming;     /* the leader is asked how far it is */
+    bool confirmed;      /* it has been */
     bool unseen;         /* the answer is older than our last write */
     bool repeated;
     size_t at;                    /* scan: the query it is at */

@@ -14,11 +14,13 @@
 #define LATEST_MS 3000 /* half of the usual busy_ms: there may be a leader meanwhile */
 #define LONG_MS   20000
 
+#define CONFIRM_MS 1000 /* one number from the leader; local reads wait for it */
+
 #define PAGE_ROWS   10000 /* of a scan: half a second's work on a slow machine */
 #define PAGE_SHRINK 4     /* times fewer, where a page is more than one reply may be */
 
-#define SEEN_WAIT_MS 15   /* between two looks whether our last write has arrived here */
-#define SEEN_MAX_MS  2000 /* then this node is cut off, and what it has is called stale */
+#define SEEN_WAIT_MS 15   /* between two looks whether something has arrived here */
+#define SEEN_MAX_MS  2000 /* then it will not come soon: this node is cut off, or restarted */
 
 /* ---- what is asked --------------------------------------------------------------------------- */
 
@@ -43,10 +45,15 @@ static bool is_first(const struct job *j)
     return j->scan == NULL || j->at == 0;
 }
 
+static const char *latest_of(const struct driver *d)
+{
+    return d->linearizable ? "linearizable" : "strong";
+}
+
 static const char *level_of(const struct job *j)
 {
     if (!is_local(j)) {
-        return j->driver->linearizable ? "linearizable" : "strong";
+        return latest_of(j->driver);
     }
     return is_first(j) && !j->result.stale ? "none&freshness=" TEXT_OF(STORE_FRESH_S) "s" : "none";
 }
@@ -93,14 +100,41 @@ static void begin_once(struct job *j)
     }
 }
 
+static bool has_mark(const struct job *j)
+{
+    return j->confirming || (is_local(j) && !j->bare);
+}
+
+static enum err prepare_confirm(struct job *j)
+{
+    request_begin(&j->request);
+    request_add_mark(&j->request);
+    j->entries = 1;
+    j->wait_ms = CONFIRM_MS;
+    snprintf(j->target, sizeof j->target, "/db/query?level=%s&noparse&timeout=%ums",
+             latest_of(j->driver), j->wait_ms);
+    return request_end(&j->request, &j->info);
+}
+
+/* Entries: the mark, the token, the query; the first two where there is need for them. */
 static enum err read_prepare(struct job *j)
 {
     const struct backend_query *q = query_of(j);
     const struct backend_page *page = page_of(j);
     enum err e = ERR_OK;
     begin_once(j);
+    if (j->confirming) {
+        return prepare_confirm(j);
+    }
     request_begin(&j->request);
     j->entries = 1;
+    j->floor = j->driver->mark;
+    j->doubted = false;
+    if (has_mark(j)) {
+        j->doubted = !j->driver->confirmed && !j->confirmed && !j->result.stale;
+        request_add_mark(&j->request);
+        j->entries++;
+    }
     if (j->token[0] != '\0') {
         request_add_check(&j->request, j->token);
         j->entries++;
@@ -181,23 +215,43 @@ static enum err give_rows(struct job *j, struct err_info *why)
     return j->full && !j->enough ? turn_page(j, page, why) : ERR_OK;
 }
 
-static void read_look(struct job *j)
+/* What has been sent along with the query. */
+static enum err look_aside(struct job *j, struct err_info *why)
 {
+    static const struct sqltext_shape number = {.columns = 1, .one_row = true};
     static const struct sqltext_shape check = {.columns = 1};
-    const struct backend_page *page = page_of(j);
-    struct err_info why = {.text = ""};
     enum err e = ERR_OK;
     j->unseen = false;
-    if (j->token[0] != '\0') {
-        e = reply_rows(&j->reply, 0, check, &j->rows, &why);
+    j->mark = j->floor;
+    if (has_mark(j)) {
+        e = reply_rows(&j->reply, 0, number, &j->rows, why);
+        j->mark = e == ERR_OK ? backend_number(&j->rows.cells[0]) : 0;
+        reply_rows_fini(&j->rows);
+    }
+    if (e == ERR_OK && j->token[0] != '\0' && !j->confirming) {
+        e = reply_rows(&j->reply, j->entries - 2, check, &j->rows, why);
         j->unseen = j->rows.rows == 0;
         reply_rows_fini(&j->rows);
     }
-    if (e == ERR_OK && !j->unseen) {
+    return e;
+}
+
+/* The rows are no older than they may be. */
+static bool is_believed(const struct job *j)
+{
+    return !j->confirming && !j->unseen && !j->doubted && j->mark >= j->floor;
+}
+
+static void read_look(struct job *j)
+{
+    const struct backend_page *page = page_of(j);
+    struct err_info why = {.text = ""};
+    enum err e = look_aside(j, &why);
+    if (e == ERR_OK && is_believed(j)) {
         const char *sql = page != NULL ? page->sql : query_of(j)->sql;
         e = reply_rows(&j->reply, j->entries - 1, sqltext_shape(sql), &j->rows, &why);
     }
-    if (e == ERR_OK && !j->unseen && j->scan != NULL) {
+    if (e == ERR_OK && is_believed(j) && j->scan != NULL) {
         e = give_rows(j, &why);
         reply_rows_fini(&j->rows); /* here, since freeing a page takes milliseconds */
         reply_fini(&j->reply);
@@ -215,19 +269,65 @@ static void fail(struct job *j, enum err e)
     job_fail(j, e, why.text, j->sent ? "" : "; is rqlited running?");
 }
 
-/* The node has not got our last write yet. */
-static void wait_for_it(struct job *j)
+/* The node is behind where it was. Either it is on its way there, or the database as a whole was put
+ * back (a backup, for one): the leader knows. */
+static void ask_leader(struct job *j)
 {
-    if (job_now_ms() < j->seen_end_ms) {
-        job_step_in(j, SEEN_WAIT_MS);
+    j->confirming = true;
+    job_step(j);
+}
+
+static void confirm_settle(struct job *j)
+{
+    struct driver *d = j->driver;
+    bool ok = j->reply.kind == REPLY_OK;
+    bool hope = !d->hasty && j->reply.e == ERR_UNAVAIL;
+    int64_t wait_ms = hope ? retry_next(&j->retry, job_now_ms(), false) : -1;
+    if (wait_ms >= 0) { /* who has just been started may be followed by its leader soon */
+        job_step_in(j, wait_ms);
         return;
     }
+    d->hasty = true;
+    j->confirming = false;
+    j->confirmed = true;
+    if (ok) {
+        d->mark = j->mark;
+        d->confirmed = true;
+        j->seen_end_ms = job_now_ms() + SEEN_MAX_MS;
+    } else {
+        j->result.stale = true;
+    }
+    job_step(j);
+}
+
+/* The node has not got our last write, and will not soon. */
+static void give_up_token(struct job *j)
+{
     if (strcmp(j->driver->token, j->token) == 0) {
         j->driver->token[0] = '\0'; /* once is enough: others need not wait as well */
     }
     j->token[0] = '\0';
     j->result.stale = true;
     job_step(j);
+}
+
+/* False: the rows are not to be used, and it is seen to what follows. */
+static bool believe(struct job *j)
+{
+    if (is_believed(j)) {
+        j->driver->mark = j->mark > j->driver->mark ? j->mark : j->driver->mark;
+        return true;
+    }
+    if (!j->confirmed && !j->unseen) {
+        ask_leader(j);
+    } else if (job_now_ms() < j->seen_end_ms) {
+        job_step_in(j, SEEN_WAIT_MS);
+    } else if (j->mark < j->floor) {
+        job_fail(j, ERR_UNAVAIL, "this node was restarted and has not caught up yet", "");
+    } else {
+        give_up_token(j);
+    }
+    return false;
 }
 
 static void next(struct job *j)
@@ -254,8 +354,7 @@ static void next(struct job *j)
 
 static void read_ok(struct job *j)
 {
-    if (j->unseen) {
-        wait_for_it(j);
+    if (!believe(j)) {
         return;
     }
     if (j->token[0] != '\0' && strcmp(j->driver->token, j->token) == 0) {
@@ -299,6 +398,10 @@ static void local_again(struct job *j)
 static void read_settle(struct job *j)
 {
     bool local = is_local(j);
+    if (j->confirming) {
+        confirm_settle(j);
+        return;
+    }
     switch (j->reply.kind) {
     case REPLY_OK:
         read_ok(j);
@@ -322,7 +425,11 @@ static void read_settle(struct job *j)
         }
         return;
     case REPLY_MISSING:
-        if (local) { /* a node that has just joined or restarted, before it has caught up */
+        if (local && !j->bare && job_now_ms() < j->seen_end_ms) {
+            job_step_in(j, SEEN_WAIT_MS); /* a node that has just joined, or was restarted */
+            return;
+        }
+        if (local) {
             job_fail(j, ERR_UNAVAIL,
                      "this node has not got the tables yet, or somebody removed them", "");
             return;

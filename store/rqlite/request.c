@@ -35,6 +35,7 @@ const char request_look_sql[] =
     " (SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'dnsd_migration')";
 
 static const char TOKEN_SQL[] = "INSERT INTO dnsd_write(token) VALUES(?1)";
+static const char MARK_SQL[] = "SELECT coalesce(sum(seq), 0) FROM sqlite_sequence";
 static const char CHECK_SQL[] = "SELECT 1 FROM dnsd_write WHERE token = ?1";
 static const char GUARD_SQL[] = "INSERT INTO dnsd_guard SELECT NULL WHERE changes() = 0";
 
@@ -298,6 +299,11 @@ static void add_token(struct request *r, const char *sql, const char *token)
 void request_add_check(struct request *r, const char *token)
 {
     add_token(r, CHECK_SQL, token);
+}
+
+void request_add_mark(struct request *r)
+{
+    request_add(r, MARK_SQL, NULL, 0);
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */

@@ -59,6 +59,10 @@ void request_fini(struct request *r);
 /* The entry that tells whether the node knows TOKEN: one row, or none. */
 void request_add_check(struct request *r, const char *token);
 
+/* The entry that tells how far the node's database has come: one row with a number that grows with
+ * each change of the feed, whoever makes it, and with each write of this driver's. */
+void request_add_mark(struct request *r);
+
 /* Sets FROM to TO (not included) of all statements of a batch: one request. */
 struct request_piece {
     const struct backend_batch *batch; /* borrowed */

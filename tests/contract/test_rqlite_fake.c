@@ -332,13 +332,8 @@ static void writes(void **state)
          "not asked about",
          1,
          {0}},
-        {{{NULL, SAY("{\"results\":[{\"error\":\"database or disk is full\"}]}")}},
-         ERR_IO,
-         "nothing was written",
-         1,
-         {0}},
-        {{{NULL, CUT}, {NULL, SAY("{\"results\":[{\"error\":\"database or disk is full\"}]}")}},
-         ERR_IO,
+        {{{NULL, CUT}, {NULL, SAY("{\"results\":[{\"error\":\"no such table: t\"}]}")}},
+         ERR_MALFORMED,
          "nothing was written",
          2,
          {0}},
@@ -360,7 +355,12 @@ static void writes(void **state)
          "starting",
          0,
          {0}},
-        /* It is not known. */
+        /* It is not known: also if it is this node's disk that failed, for the others' may not. */
+        {{{NULL, SAY("{\"results\":[{\"error\":\"database or disk is full\"}]}")}},
+         ERR_TIMEOUT,
+         "free some space",
+         0,
+         {0}},
         {{{NULL, CUT}}, ERR_TIMEOUT, "not known", 0, {0}},
         {{{NULL, HANG}}, ERR_TIMEOUT, "not known", 0, {0}},
         {{{NULL, ENDLESS}}, ERR_TIMEOUT, "not known", 0, {0}},
@@ -447,9 +447,27 @@ static void pieces(void **state)
 
 /* ---- reads ----------------------------------------------------------------------------------- */
 
-#define ROWS      SAY("{\"results\":[{\"columns\":[\"a\",\"b\"],\"values\":[[1,\"x\"],[null,2]]}]}")
-#define STALE     SAY("{\"results\":[],\"error\":\"stale read\"}")
-#define ROWS_TEXT "n1 t:x 0 n2 "
+#define TWO        "{\"columns\":[\"a\",\"b\"],\"values\":[[1,\"x\"],[null,2]]}"
+#define AT(n)      "{\"values\":[[" #n "]]}" /* how far the database has come */
+#define LATEST     SAY("{\"results\":[" TWO "]}")
+#define ROWS_AT(n) SAY("{\"results\":[" AT(n) "," TWO "]}")
+#define ROWS       ROWS_AT(5)
+#define LEADER(n)  SAY("{\"results\":[" AT(n) "]}")
+#define STALE      SAY("{\"results\":[],\"error\":\"stale read\"}")
+#define ROWS_TEXT  "n1 t:x 0 n2 "
+
+/* Open, and at 5; the leader has been asked once. */
+static void ready(struct fixture *t)
+{
+    static const char fresh[] = "/db/query?level=none&freshness=5s&";
+    open_ok(t);
+    expect(t,
+           (const struct step[]){{fresh, ROWS}, {"level=strong", LEADER(5)}, {fresh, ROWS}, {0}});
+    assert_err(ERR_OK, run_query(t, BACKEND_LOCAL));
+    assert_int_equal(3, t->requests);
+    assert_string_equal(ROWS_TEXT, t->cells);
+    assert_false(t->stale);
+}
 
 struct read_case {
     struct step steps[4];
@@ -462,7 +480,7 @@ struct read_case {
 static void check_read(struct fixture *t, const struct read_case *c, size_t i,
                        enum backend_level level)
 {
-    open_ok(t);
+    ready(t);
     expect(t, c->steps);
     int64_t begin_ms = now_ms();
     enum err e = run_query(t, level);
@@ -485,7 +503,11 @@ static void local_reads(void **state)
     static const char any[] = "/db/query?level=none&noparse";
     const struct read_case cases[] = {
         {{{fresh, ROWS}}, ERR_OK, ROWS_TEXT, 1, false},
-        {{{fresh, SAY("{\"results\":[{\"columns\":[\"a\",\"b\"]}]}")}}, ERR_OK, "", 1, false},
+        {{{fresh, SAY("{\"results\":[" AT(5) ",{\"columns\":[\"a\",\"b\"]}]}")}},
+         ERR_OK,
+         "",
+         1,
+         false},
         {{{fresh, STALE}, {any, ROWS}}, ERR_OK, ROWS_TEXT, 2, true},
         {{{fresh, STALE}, {any, STALE}}, ERR_UNAVAIL, "", 2, true},
         {{{NULL, CUT}, {NULL, ROWS}}, ERR_OK, ROWS_TEXT, 2, false},
@@ -501,7 +523,7 @@ static void local_reads(void **state)
         {{{NULL, SAY("{\"results\":[{\"error\":\"no such table: t\"}]}")}},
          ERR_UNAVAIL,
          "not got the tables",
-         1,
+         0,
          false},
         {{{NULL, SAY("{\"results\":[{\"error\":\"no such column: a\"}]}")}},
          ERR_MALFORMED,
@@ -509,11 +531,29 @@ static void local_reads(void **state)
          1,
          false},
         {{{NULL, SAY("{\"results\":[{\"values\":[[1,")}}, ERR_MALFORMED, "", 1, false},
-        {{{NULL, SAY("{\"results\":[{\"values\":[[1]]}]}")}}, ERR_MALFORMED, "cells", 1, false},
-        {{{NULL, SAY("{\"results\":[{\"values\":[[1,2,3]]}]}")}}, ERR_MALFORMED, "", 1, false},
-        {{{NULL, SAY("{\"results\":[{\"values\":[[1,{}]]}]}")}}, ERR_MALFORMED, "", 1, false},
-        {{{NULL, SAY("{\"results\":[{\"values\":\"x\"}]}")}}, ERR_MALFORMED, "", 1, false},
-        {{{NULL, SAY("{\"results\":[{},{}]}")}}, ERR_MALFORMED, "", 1, false},
+        {{{NULL, SAY("{\"results\":[" AT(5) ",{\"values\":[[1]]}]}")}},
+         ERR_MALFORMED,
+         "cells",
+         1,
+         false},
+        {{{NULL, SAY("{\"results\":[" AT(5) ",{\"values\":[[1,2,3]]}]}")}},
+         ERR_MALFORMED,
+         "",
+         1,
+         false},
+        {{{NULL, SAY("{\"results\":[" AT(5) ",{\"values\":[[1,{}]]}]}")}},
+         ERR_MALFORMED,
+         "",
+         1,
+         false},
+        {{{NULL, SAY("{\"results\":[" AT(5) ",{\"values\":\"x\"}]}")}},
+         ERR_MALFORMED,
+         "",
+         1,
+         false},
+        {{{NULL, SAY("{\"results\":[" AT(5) ",{},{}]}")}}, ERR_MALFORMED, "", 1, false},
+        {{{NULL, SAY("{\"results\":[{}," TWO "]}")}}, ERR_MALFORMED, "", 1, false},
+        {{{NULL, SAY("{\"results\":[{\"values\":[[]]}," TWO "]}")}}, ERR_MALFORMED, "", 1, false},
         {{{NULL, BEFORE}}, ERR_MALFORMED, "", 1, false}, /* that is for writes */
         {{{NULL, GUARDED}}, ERR_MALFORMED, "", 1, false},
     };
@@ -529,12 +569,12 @@ static void latest_reads(void **state)
         "HTTP/1.1 503 Service Unavailable\r\nX-RQLITE-VERSION: v8.43.4\r\n"
         "Content-Length: 17\r\n\r\nleader not found\n";
     const struct read_case cases[] = {
-        {{{"/db/query?level=strong&", ROWS}}, ERR_OK, ROWS_TEXT, 1, false},
-        {{{"level=strong", NO_LEADER}, {"level=strong", ROWS}}, ERR_OK, ROWS_TEXT, 2, false},
-        {{{NULL, STALE}, {NULL, ROWS}}, ERR_OK, ROWS_TEXT, 2, false},
-        {{{NULL, CUT}, {NULL, ROWS}}, ERR_OK, ROWS_TEXT, 2, false},
+        {{{"/db/query?level=strong&", LATEST}}, ERR_OK, ROWS_TEXT, 1, false},
+        {{{"level=strong", NO_LEADER}, {"level=strong", LATEST}}, ERR_OK, ROWS_TEXT, 2, false},
+        {{{NULL, STALE}, {NULL, LATEST}}, ERR_OK, ROWS_TEXT, 2, false},
+        {{{NULL, CUT}, {NULL, LATEST}}, ERR_OK, ROWS_TEXT, 2, false},
         /* Only asked for where it is known: elsewhere it would silently mean less. */
-        {{{"level=strong", SEND(new_version)}, {"level=linearizable", ROWS}},
+        {{{"level=strong", SEND(new_version)}, {"level=linearizable", LATEST}},
          ERR_OK,
          ROWS_TEXT,
          2,
@@ -559,10 +599,10 @@ static void latest_reads(void **state)
 static void large_reply(void **state)
 {
     struct fixture *t = *state;
-    open_ok(t);
+    ready(t);
     const struct step steps[] = {
         {NULL, ACTS({.kind = HTTP_SCRIPT_SEND,
-                     .text = "HTTP/1.1 200 OK\r\n\r\n{\"results\":[{\"values\":[[1,\""},
+                     .text = "HTTP/1.1 200 OK\r\n\r\n{\"results\":[" AT(5) ",{\"values\":[[1,\""},
                     {.kind = HTTP_SCRIPT_FILL, .n = 10 * 1024 * 1024},
                     {.kind = HTTP_SCRIPT_SEND, .text = "\"]]}]}"}, {.kind = HTTP_SCRIPT_CLOSE})},
         {0}};
@@ -577,10 +617,10 @@ static void own_writes(void **state)
     struct fixture *t = *state;
     static const char check[] = "SELECT 1 FROM dnsd_write WHERE token = ?1";
     const struct http_script_act *unseen =
-        SAY("{\"results\":[{\"columns\":[\"1\"]},{\"values\":[[8,8]]}]}");
+        SAY("{\"results\":[" AT(5) ",{\"columns\":[\"1\"]},{\"values\":[[8,8]]}]}");
     const struct http_script_act *seen =
-        SAY("{\"results\":[{\"values\":[[1]]},{\"values\":[[9,9]]}]}");
-    open_ok(t);
+        SAY("{\"results\":[" AT(5) ",{\"values\":[[1]]},{\"values\":[[9,9]]}]}");
+    ready(t);
     expect(t, (const struct step[]){{NULL, DONE}, {0}});
     assert_err(ERR_OK, run_batch(t));
     expect(t, (const struct step[]){{check, unseen}, {check, unseen}, {check, seen}, {0}});
@@ -588,7 +628,8 @@ static void own_writes(void **state)
     assert_int_equal(3, t->requests);
     assert_string_equal("n9 n9 ", t->cells);
     assert_false(t->stale);
-    expect(t, (const struct step[]){{"[[\"SELECT a, b", ROWS}, {0}}); /* no more asking */
+    expect(t, (const struct step[]){{"sqlite_sequence\"],[\"SELECT a, b", ROWS},
+                                    {0}}); /* no more asking */
     assert_err(ERR_OK, run_query(t, BACKEND_LOCAL));
     assert_string_equal(ROWS_TEXT, t->cells);
 
@@ -596,15 +637,107 @@ static void own_writes(void **state)
     expect(t, (const struct step[]){{NULL, DONE}, {0}});
     assert_err(ERR_OK, run_batch(t));
     const struct step never[] = {
-        {"*SELECT 1 FROM dnsd_write", unseen}, {"[[\"SELECT a, b", ROWS}, {0}};
+        {"*SELECT 1 FROM dnsd_write", unseen}, {"sqlite_sequence\"],[\"SELECT a, b", ROWS}, {0}};
     expect(t, never);
     assert_err(ERR_OK, run_query(t, BACKEND_LOCAL));
     assert_true(t->requests > 10);
     assert_string_equal(ROWS_TEXT, t->cells);
     assert_true(t->stale);
-    expect(t, (const struct step[]){{"[[\"SELECT a, b", ROWS}, {0}});
+    expect(t, (const struct step[]){{"sqlite_sequence\"],[\"SELECT a, b", ROWS}, {0}});
     assert_err(ERR_OK, run_query(t, BACKEND_LOCAL));
     assert_false(t->stale);
+}
+
+static void expect_read(struct fixture *t, const struct step *steps, enum err e, bool stale)
+{
+    expect(t, steps);
+    assert_err(e, run_query(t, BACKEND_LOCAL));
+    assert_int_equal(stale, t->stale);
+    assert_string_equal(e == ERR_OK ? ROWS_TEXT : "", e == ERR_OK ? t->cells : "");
+}
+
+/* At the beginning a node may be about to carry out its log again. */
+static void catching_up(void **state)
+{
+    static const char all[] = "*level=none";
+    struct fixture *t = *state;
+    open_ok(t);
+    expect_read(t,
+                (const struct step[]){{NULL, ROWS_AT(5)},
+                                      {"level=strong", LEADER(7)},
+                                      {NULL, ROWS_AT(5)},
+                                      {NULL, ROWS_AT(6)},
+                                      {NULL, ROWS_AT(8)},
+                                      {0}},
+                ERR_OK, false);
+    assert_int_equal(5, t->requests);
+    close_driver(t);
+
+    open_ok(t); /* it does not come */
+    expect_read(t,
+                (const struct step[]){
+                    {NULL, ROWS_AT(5)}, {"level=strong", LEADER(7)}, {all, ROWS_AT(6)}, {0}},
+                ERR_UNAVAIL, false);
+    assert_non_null(strstr(t->info.text, "not caught up"));
+    close_driver(t);
+
+    open_ok(t); /* there is no leader: waited for once, and then called stale */
+    int64_t begin_ms = now_ms();
+    expect_read(t,
+                (const struct step[]){{"level=none&freshness", ROWS_AT(5)},
+                                      {"*level=strong", NO_LEADER},
+                                      {"level=none&noparse", ROWS_AT(5)},
+                                      {0}},
+                ERR_OK, true);
+    assert_true(now_ms() - begin_ms >= BUSY_MS);
+    expect_read(t,
+                (const struct step[]){{"level=none&freshness", ROWS_AT(5)},
+                                      {"level=strong", NO_LEADER},
+                                      {"level=none&noparse", ROWS_AT(5)},
+                                      {0}},
+                ERR_OK, true);
+    assert_int_equal(3, t->requests);
+    expect_read(
+        t, (const struct step[]){{NULL, ROWS_AT(5)}, {NULL, LEADER(5)}, {NULL, ROWS_AT(5)}, {0}},
+        ERR_OK, false);
+    close_driver(t);
+
+    open_ok(t); /* nor does the node think that there is one: it need not be asked */
+    expect_read(t, (const struct step[]){{NULL, STALE}, {NULL, ROWS_AT(5)}, {0}}, ERR_OK, true);
+    assert_int_equal(2, t->requests);
+}
+
+/* A node that was restarted shows the past for a while. */
+static void going_back(void **state)
+{
+    struct fixture *t = *state;
+    ready(t);
+    expect_read(t,
+                (const struct step[]){{NULL, ROWS_AT(3)},
+                                      {"level=strong", LEADER(5)},
+                                      {NULL, ROWS_AT(4)},
+                                      {NULL, ROWS_AT(5)},
+                                      {0}},
+                ERR_OK, false);
+    expect_read(
+        t,
+        (const struct step[]){
+            {NULL, ROWS_AT(3)}, {"level=strong", NO_LEADER}, {"*level=none", ROWS_AT(3)}, {0}},
+        ERR_UNAVAIL, true);
+    expect_read(t, (const struct step[]){{NULL, ROWS_AT(5)}, {0}}, ERR_OK, false);
+    /* All of it was put back: then this is how it is. */
+    expect_read(
+        t, (const struct step[]){{NULL, ROWS_AT(3)}, {NULL, LEADER(3)}, {NULL, ROWS_AT(3)}, {0}},
+        ERR_OK, false);
+    expect_read(t, (const struct step[]){{NULL, ROWS_AT(3)}, {0}}, ERR_OK, false);
+    /* Before it has any tables, it has nothing. */
+    expect_read(t,
+                (const struct step[]){
+                    {NULL, SAY("{\"results\":[{\"error\":\"no such table: sqlite_sequence\"}]}")},
+                    {NULL, SAY("{\"results\":[" AT(2) ",{\"error\":\"no such table: t\"}]}")},
+                    {NULL, ROWS_AT(3)},
+                    {0}},
+                ERR_OK, false);
 }
 
 /* ---- scans ----------------------------------------------------------------------------------- */
@@ -643,7 +776,8 @@ static enum err run_scan(struct fixture *t, struct taken *taken)
     return t->e;
 }
 
-#define KEYS(values) SAY("{\"results\":[{\"values\":[" values "]}]}")
+#define KEYS_AT(n, values) SAY("{\"results\":[" AT(n) ",{\"values\":[" values "]}]}")
+#define KEYS(values)       KEYS_AT(5, values)
 /* From 10000 rows down to one at a time. */
 #define SHRINK                                                                                     \
     {"\"v\",\"\",10000]", HUGE_BODY}, {"\"v\",\"\",2500]", HUGE_BODY},                             \
@@ -685,6 +819,16 @@ static void scans(void **state)
         {{{NULL, KEYS("[7]")}, {NULL, CUT}, {NULL, KEYS("")}}, 9, ERR_OK, "0:- ", false},
         {{{NULL, KEYS("[7]")}, {NULL, NO_LEADER}}, 9, ERR_UNAVAIL, "0:- ", false},
         {{{NULL, HUGE_BODY}}, 9, ERR_LIMIT, "", false},
+        /* The node is restarted between two pages. */
+        {{{NULL, KEYS("[7]")},
+          {NULL, KEYS_AT(2, "[\"a\"]")},
+          {"level=strong", LEADER(5)},
+          {NULL, KEYS("[\"a\"],[\"b\"]")},
+          {NULL, KEYS("")}},
+         9,
+         ERR_OK,
+         "0:- 1:a 1:b ",
+         false},
         /* Pages of one row, then of two, and so on, behind each other. */
         {{{NULL, KEYS("[7]")},
           SHRINK,
@@ -716,7 +860,7 @@ static void scans(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct taken taken = {.max = cases[i].max};
-        open_ok(t);
+        ready(t);
         expect(t, cases[i].steps);
         enum err e = run_scan(t, &taken);
         if (e != cases[i].e || strcmp(taken.rows, cases[i].rows) != 0 ||
@@ -756,15 +900,15 @@ static void in_order(void **state)
     struct order order = {.count = 0};
     struct ordered each[] = {
         {&order, 'a'}, {&order, 'b'}, {&order, 'c'}, {&order, 'd'}, {&order, 'e'}};
-    const struct http_script_act *slowly =
-        ACTS({.kind = HTTP_SCRIPT_PAUSE, .ms = 300},
-             {.kind = HTTP_SCRIPT_REPLY, .text = "{\"results\":[{\"values\":[[1]]},{}]}"});
-    const struct http_script_act *ok = SAY("{\"results\":[{\"values\":[[1]]},{}]}");
+    const struct http_script_act *slowly = ACTS(
+        {.kind = HTTP_SCRIPT_PAUSE, .ms = 300},
+        {.kind = HTTP_SCRIPT_REPLY, .text = "{\"results\":[" AT(5) ",{\"values\":[[1]]},{}]}"});
+    const struct http_script_act *ok = SAY("{\"results\":[" AT(5) ",{\"values\":[[1]]},{}]}");
     const struct backend_query local = {.sql = "SELECT 1 WHERE 0"};
     const struct backend_query aside = {.sql = "SELECT 2 WHERE 0", .aside = true};
     const struct step steps[] = {{"\"A ?1\"", DONE}, {"SELECT 2", slowly}, {"SELECT 1", ok},
                                  {"\"A ?1\"", DONE}, {"SELECT 1", ok},     {0}};
-    open_ok(t);
+    ready(t);
     expect(t, steps);
     t->b->ops->batch(t->b, &two, on_ordered, &each[0]);
     t->b->ops->query(t->b, &aside, on_ordered, &each[1]);
@@ -836,12 +980,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(writes),        TEST(failed_statement),
-        TEST(tokens_differ), TEST(nothing_to_write),
-        TEST(pieces),        TEST(local_reads),
-        TEST(latest_reads),  TEST(large_reply),
-        TEST(own_writes),    TEST(scans),
-        TEST(in_order),      TEST(opening),
+        TEST(writes),     TEST(failed_statement), TEST(tokens_differ), TEST(nothing_to_write),
+        TEST(pieces),     TEST(local_reads),      TEST(latest_reads),  TEST(large_reply),
+        TEST(own_writes), TEST(catching_up),      TEST(going_back),    TEST(scans),
+        TEST(in_order),   TEST(opening),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

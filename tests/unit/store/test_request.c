@@ -83,9 +83,11 @@ static void odd_among_others(void **state)
     request_begin(&r);
     request_add(&r, "S '?2\"' ?2 ?1 ?2 ?3", v, 3);
     request_add_check(&r, "tok");
+    request_add_mark(&r);
     assert_err(ERR_OK, request_end(&r, &info));
     assert_body("[[\"S '?2\\\"' (CAST(x'ff' AS TEXT) || ?2) ?1 (CAST(x'ff' AS TEXT) || ?2) ?3\","
-                "\"a\",\"\",3],[\"SELECT 1 FROM dnsd_write WHERE token = ?1\",\"tok\"]]",
+                "\"a\",\"\",3],[\"SELECT 1 FROM dnsd_write WHERE token = ?1\",\"tok\"],"
+                "[\"SELECT coalesce(sum(seq), 0) FROM sqlite_sequence\"]]",
                 &r);
     request_fini(&r);
 }
