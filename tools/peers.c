@@ -118,10 +118,10 @@ void peers_engine_line(const json_t *daemon, struct str *out)
         return;
     }
     if (state[0] == '\0') {
-        str_append(out, "rqlite: external, not looked after here");
+        str_append(out, "rqlite     external, not looked after here");
         return;
     }
-    str_appendf(out, "rqlite: %s", state);
+    str_appendf(out, "rqlite     %s", state);
     if (strcmp(state, "alive") == 0 || strcmp(state, "ready") == 0) {
         add_role(r, out);
         add_count(out, count(r, "voters"), "voter");

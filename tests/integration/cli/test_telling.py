@@ -282,7 +282,7 @@ def last_line(tool):
 def test_all_cores_agree(idle):
     tool = see(idle, cluster(peer("core-b"), peer("core-c")))
     assert last_line(tool) == "all cores agree at revision 55" and tool.asked == 1
-    assert "\n  rqlite: ready, follower of core-b, 3 voters, 1 non-voter, pid 77, version 8\n" in tool.out
+    assert "\n  rqlite     ready, follower of core-b, 3 voters, 1 non-voter, pid 77, version 8\n" in tool.out
     assert re.search(r"\nCORE +STATE +REVISION +DIGEST +VERSION\n"
                      r"core-a +this one +55 +01234567 +9\.8\.7\n"
                      r"core-b +live +55 +01234567 +9\.8\.7\n", tool.out)
@@ -343,7 +343,7 @@ def test_control_characters_do_not_reach_the_terminal(idle):
 def test_an_external_rqlite(idle):
     answer = cluster(peer("core-b")) | {"rqlite": {"external": True}}
     tool = see(idle, answer)
-    assert "\n  rqlite: external, not looked after here\n" in tool.out
+    assert "\n  rqlite     external, not looked after here\n" in tool.out
     assert last_line(tool) == "all cores agree at revision 55"
 
 

@@ -51,7 +51,7 @@ else:
     def test_one_to_three(cluster, stream):
         first = cluster[0]
         harness.until("status says that it leads",
-                      lambda: "rqlite: ready, leader" in first.dnsctl("status", expect=None).out, 10, 0.1)
+                      lambda: "rqlite     ready, leader" in first.dnsctl("status", expect=None).out, 10, 0.1)
         for _ in range(2):
             cluster.add(resolver=first.ip, config=LATER).spawn()
             members(cluster, cluster.cores)

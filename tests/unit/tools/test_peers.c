@@ -27,25 +27,25 @@ static void the_line_of_the_database(void **state)
         {"{}", ""},
         {"{\"rqlite\": null}", ""},
         {"{\"rqlite\": 5}", ""},
-        {"{\"rqlite\": {\"external\": true}}", "rqlite: external, not looked after here"},
+        {"{\"rqlite\": {\"external\": true}}", "rqlite     external, not looked after here"},
         {"{\"rqlite\": {\"external\": false, \"state\": \"ready\", \"role\": \"follower\", "
          "\"leader\": \"core-a\", \"pid\": 77, \"restarts\": 0, \"lastExit\": \"\", \"version\": "
          "\"8\", \"voters\": 3, \"nonVoters\": 1, \"unreachable\": 0}}",
-         "rqlite: ready, follower of core-a, 3 voters, 1 non-voter, pid 77, version 8"},
+         "rqlite     ready, follower of core-a, 3 voters, 1 non-voter, pid 77, version 8"},
         {"{\"rqlite\": {\"state\": \"ready\", \"role\": \"leader\", \"leader\": \"core-a\", "
          "\"voters\": 1}}",
-         "rqlite: ready, leader, 1 voter"},
+         "rqlite     ready, leader, 1 voter"},
         {"{\"rqlite\": {\"state\": \"ready\", \"role\": \"non-voter\", \"leader\": \"core-a\", "
          "\"voters\": 2, \"nonVoters\": 2, \"unreachable\": 1}}",
-         "rqlite: ready, non-voter, leader is core-a, 2 voters, 2 non-voters, 1 of them silent"},
+         "rqlite     ready, non-voter, leader is core-a, 2 voters, 2 non-voters, 1 of them silent"},
         {"{\"rqlite\": {\"state\": \"alive\", \"role\": \"\", \"leader\": \"\", \"voters\": 3, "
          "\"unreachable\": 2, \"restarts\": 1, \"lastExit\": \"signal 9\"}}",
-         "rqlite: alive, no leader, 3 voters, 2 of them silent, 1 restart, last ended: signal 9"},
+         "rqlite     alive, no leader, 3 voters, 2 of them silent, 1 restart, last ended: signal 9"},
         {"{\"rqlite\": {\"state\": \"waiting\", \"role\": \"follower\", \"restarts\": 12, "
          "\"lastExit\": \"exit 1: no space\"}}",
-         "rqlite: waiting, 12 restarts, last ended: exit 1: no space"},
+         "rqlite     waiting, 12 restarts, last ended: exit 1: no space"},
         {"{\"rqlite\": {\"state\": \"broken\", \"pid\": \"x\", \"restarts\": -1, \"lastExit\": 1}}",
-         "rqlite: broken"},
+         "rqlite     broken"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
