@@ -142,4 +142,16 @@ void job_fail(struct job *j, enum err e, const char *words, const char *more);
 
 int64_t job_now_ms(void);
 
+/* Scans (page.c). The query that a job is at; its page, NULL if it is small. */
+const struct backend_query *page_query(const struct job *j);
+const struct backend_page *page_of(const struct job *j);
+/* Puts PAGE's query into the request. */
+enum err page_add(struct job *j, const struct backend_page *page) MUST_USE;
+/* Hands the rows to the scan's reader, and notes where the next page begins. On the pool. */
+enum err page_give(struct job *j, struct err_info *why) MUST_USE;
+/* Asks for fewer rows at a time; false: it is at one already. */
+bool page_shrink(struct job *j);
+/* To the next page, or query; false: that was the last. */
+bool page_next(struct job *j);
+
 #endif

@@ -1,4 +1,4 @@
-/* Queries, and scans page by page. */
+/* Queries and scans: what is asked along with them, whether an answer is believed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,23 +16,10 @@
 
 #define CONFIRM_MS 1000 /* one number from the leader; local reads wait for it */
 
-#define PAGE_ROWS   10000 /* of a scan: half a second's work on a slow machine */
-#define PAGE_SHRINK 4     /* times fewer, where a page is more than one reply may be */
-
 #define SEEN_WAIT_MS 15   /* between two looks whether something has arrived here */
 #define SEEN_MAX_MS  2000 /* then it will not come soon: this node is cut off, or restarted */
 
 /* ---- what is asked --------------------------------------------------------------------------- */
-
-static const struct backend_query *query_of(const struct job *j)
-{
-    return j->scan != NULL ? &j->scan->queries[j->at] : j->query;
-}
-
-static const struct backend_page *page_of(const struct job *j)
-{
-    return j->scan != NULL && j->scan->pages[j->at].sql != NULL ? &j->scan->pages[j->at] : NULL;
-}
 
 static bool is_local(const struct job *j)
 {
@@ -56,36 +43,6 @@ static const char *level_of(const struct job *j)
         return latest_of(j->driver);
     }
     return is_first(j) && !j->result.stale ? "none&freshness=" TEXT_OF(STORE_FRESH_S) "s" : "none";
-}
-
-/* The first page begins behind nothing: before every text there is. */
-static enum err page_begin(struct job *j, const struct backend_query *q, size_t keys)
-{
-    size_t own = q->params * sizeof *q->values;
-    j->values = pool_array(&j->keys_pool, q->params + keys + 1, sizeof *j->values);
-    if (j->values == NULL) {
-        return err_set(&j->info, ERR_NOMEM, "no memory for a page");
-    }
-    if (own > 0) {
-        memcpy(j->values, q->values, own);
-    }
-    for (size_t i = 0; i < keys; i++) {
-        j->values[q->params + i] = (struct backend_value){.kind = BACKEND_TEXT, .text = ""};
-    }
-    return ERR_OK;
-}
-
-static enum err add_page(struct job *j, const struct backend_page *page)
-{
-    const struct backend_query *q = query_of(j);
-    enum err e = j->values == NULL ? page_begin(j, q, page->keys) : ERR_OK;
-    if (e == ERR_OK) {
-        j->page_rows = j->page_rows == 0 ? PAGE_ROWS : j->page_rows;
-        j->values[q->params + page->keys] =
-            (struct backend_value){.kind = BACKEND_NUMBER, .number = (int64_t)j->page_rows};
-        request_add(&j->request, page->sql, j->values, q->params + page->keys + 1);
-    }
-    return e;
 }
 
 static void begin_once(struct job *j)
@@ -119,7 +76,7 @@ static enum err prepare_confirm(struct job *j)
 /* Entries: the mark, the token, the query; the first two where there is need for them. */
 static enum err read_prepare(struct job *j)
 {
-    const struct backend_query *q = query_of(j);
+    const struct backend_query *q = page_query(j);
     const struct backend_page *page = page_of(j);
     enum err e = ERR_OK;
     begin_once(j);
@@ -140,7 +97,7 @@ static enum err read_prepare(struct job *j)
         j->entries++;
     }
     if (page != NULL) {
-        e = add_page(j, page);
+        e = page_add(j, page);
     } else {
         request_add(&j->request, q->sql, q->values, q->params);
     }
@@ -157,62 +114,6 @@ static void spoil(struct job *j, enum err e, const struct err_info *why)
     j->reply.kind = REPLY_FAILED;
     j->reply.e = e;
     j->reply.info = *why;
-}
-
-/* A is behind B, in the order of a page's keys. */
-static bool is_behind(const struct backend_value *a, const struct backend_value *b, size_t keys)
-{
-    for (size_t i = 0; i < keys; i++) {
-        if (a[i].kind != b[i].kind) {
-            return a[i].kind > b[i].kind; /* NULL, numbers, text: as SQLite sorts */
-        }
-        int order = a[i].kind == BACKEND_TEXT ? strcmp(a[i].text, b[i].text)
-                    : a[i].kind == BACKEND_NUMBER
-                        ? (a[i].number > b[i].number) - (a[i].number < b[i].number)
-                        : 0;
-        if (order != 0) {
-            return order > 0;
-        }
-    }
-    return false;
-}
-
-/* The next page begins behind the last row of this one. A node that does not come forward would
- * keep us here for ever. */
-static enum err turn_page(struct job *j, const struct backend_page *page, struct err_info *why)
-{
-    const struct backend_value *row = j->rows.cells + (j->rows.rows - 1) * j->rows.columns;
-    struct backend_value *keys = j->values + query_of(j)->params;
-    if (j->rows.rows > j->page_rows || page->keys > j->rows.columns ||
-        !is_behind(row, keys, page->keys)) {
-        return err_set(why, ERR_MALFORMED, "the pages of a scan do not follow each other");
-    }
-    struct pool fresh = {.chunks = NULL};
-    struct backend_value *values =
-        pool_array(&fresh, query_of(j)->params + page->keys + 1, sizeof *values);
-    if (values != NULL) {
-        memcpy(values, j->values, query_of(j)->params * sizeof *values);
-        for (size_t i = 0; i < page->keys; i++) {
-            keys = values + query_of(j)->params + i;
-            *keys = row[i];
-            keys->text = row[i].kind == BACKEND_TEXT ? pool_text(&fresh, row[i].text) : keys->text;
-        }
-    }
-    pool_fini(&j->keys_pool);
-    j->keys_pool = fresh;
-    j->values = values;
-    return fresh.bad ? err_set(why, ERR_NOMEM, "no memory for a page") : ERR_OK;
-}
-
-static enum err give_rows(struct job *j, struct err_info *why)
-{
-    const struct backend_page *page = page_of(j);
-    const struct backend_value *row = j->rows.cells;
-    for (size_t i = 0; i < j->rows.rows && !j->enough; i++, row += j->rows.columns) {
-        j->enough = !j->scan->on_row(j->scan->ctx, j->at, row);
-    }
-    j->full = page != NULL && j->rows.rows >= j->page_rows;
-    return j->full && !j->enough ? turn_page(j, page, why) : ERR_OK;
 }
 
 /* What has been sent along with the query. */
@@ -248,11 +149,11 @@ static void read_look(struct job *j)
     struct err_info why = {.text = ""};
     enum err e = look_aside(j, &why);
     if (e == ERR_OK && is_believed(j)) {
-        const char *sql = page != NULL ? page->sql : query_of(j)->sql;
+        const char *sql = page != NULL ? page->sql : page_query(j)->sql;
         e = reply_rows(&j->reply, j->entries - 1, sqltext_shape(sql), &j->rows, &why);
     }
     if (e == ERR_OK && is_believed(j) && j->scan != NULL) {
-        e = give_rows(j, &why);
+        e = page_give(j, &why);
         reply_rows_fini(&j->rows); /* here, since freeing a page takes milliseconds */
         reply_fini(&j->reply);
     }
@@ -330,22 +231,12 @@ static bool believe(struct job *j)
     return false;
 }
 
-static void next(struct job *j)
+static void after_page(struct job *j)
 {
     j->repeated = false;
     if (j->enough) {
         job_fail(j, ERR_CANCELED, "the reader of a scan wanted no more", "");
-        return;
-    }
-    if (j->full) {
-        j->page_rows = j->page_rows * 2 < PAGE_ROWS ? j->page_rows * 2 : PAGE_ROWS;
-        job_step(j);
-        return;
-    }
-    pool_fini(&j->keys_pool);
-    j->values = NULL;
-    j->at++;
-    if (j->at < j->scan->count) {
+    } else if (page_next(j)) {
         job_step(j);
     } else {
         job_done(j);
@@ -362,7 +253,7 @@ static void read_ok(struct job *j)
     }
     j->token[0] = '\0';
     if (j->scan != NULL) {
-        next(j);
+        after_page(j);
         return;
     }
     j->result.cells = j->rows.cells;
@@ -384,8 +275,7 @@ static void latest_again(struct job *j)
 
 static void local_again(struct job *j)
 {
-    if (j->reply.e == ERR_LIMIT && page_of(j) != NULL && j->page_rows > 1) {
-        j->page_rows = j->page_rows > PAGE_SHRINK ? j->page_rows / PAGE_SHRINK : 1;
+    if (j->reply.e == ERR_LIMIT && page_shrink(j)) {
         job_step(j);
     } else if (j->cut && !j->repeated) { /* a kept connection has died, perhaps */
         j->repeated = true;

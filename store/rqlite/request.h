@@ -53,6 +53,10 @@ struct request {
 void request_begin(struct request *r);
 void request_add(struct request *r, const char *sql, const struct backend_value *values,
                  size_t params);
+/* SETS times PARAMS values as one parameter: a JSON array of arrays, as text, which must be UTF-8. */
+void request_add_many(struct request *r, const char *sql, const struct backend_value *values,
+                      size_t params, size_t sets);
+bool request_is_utf8(const char *text);
 enum err request_end(struct request *r, struct err_info *info) MUST_USE;
 void request_fini(struct request *r);
 
