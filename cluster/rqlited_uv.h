@@ -18,7 +18,7 @@
  * A disk without room makes rqlited wrong, silently: an entry that fits into Raft's log but not into
  * SQLite's counts as applied. So it is stopped before that, and what may have missed something is
  * started again: its database is made anew from snapshot and log. It makes no snapshot when it
- * ends, but every minute or so (WAL of 4 MiB): a loss that is in one stays, so be quick.
+ * ends, but one for each 4 MiB of WAL (minutes apart, or less): a loss that is in one stays.
  *
  * Threads: everything on the loop given; callbacks come later, never inside a call.
  */
