@@ -64,7 +64,7 @@ enum err error_from(int rc, const struct error_place *at, struct err_info *info)
     case SQLITE_PROTOCOL:
         return err_set(info, ERR_BUSY,
                        "%s: another program has been writing for more than %u ms; nothing was "
-                       "changed; try again",
+                       "written",
                        at->path, at->busy_ms);
     case SQLITE_NOMEM:
         return err_set(info, ERR_NOMEM, "%s: out of memory", at->path);

@@ -309,7 +309,7 @@ def test_store_locked_by_a_writer_for_long():
     db.execute("INSERT INTO keyValue(key, value) VALUES('user-core/patient', 'core-a')")
     for _ in range(20):
         assert d.ask("alice").an == 1
-    tool = harness.run_tool("dnsctl", "-c", d.path, "users", "set", "hasty", "core-a", expect=1)
+    tool = harness.run_tool("dnsctl", "-c", d.path, "users", "set", "hasty", "core-a", expect=3)
     assert re.search(r"(busy|locked|another)", tool.err), tool.err
     db.execute("COMMIT")
     db.close()
