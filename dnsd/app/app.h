@@ -85,6 +85,8 @@ struct app {
     uint64_t beat, beat_revision;        /* last told */
     unsigned differs;                    /* how often in a row another core's digest was another */
     char reloaded[ZONE_DIGEST_TEXT];     /* the digest for which everything was loaded anew */
+    int64_t doubted_ms;                  /* monotonic: when the database was made anew; 0: never */
+    bool doubt_told;                     /* ... and that it was of no use */
 
     /* the snapshot file (savefile.c) */
     uv_timer_t save_timer;

@@ -17,6 +17,8 @@
 #define DIFFERS_MAX 4
 /* A node that has found its leader still gets what was written while it was away. */
 #define CATCH_UP_MS 1000
+/* What a restart of the database has not mended, the next ones will not. */
+#define DOUBT_MS 3600000
 /* Without a leader this core's own rows are the best there is. */
 #define ALONE_MS 15000
 
@@ -81,6 +83,22 @@ static size_t agreeing(const struct app *a, const char *digest, const struct pee
     return same;
 }
 
+static void doubt(struct app *a)
+{
+    int64_t now = clk_mono_ms(&clk_system);
+    if (a->doubted_ms == 0 || now - a->doubted_ms >= DOUBT_MS) {
+        a->doubted_ms = now;
+        a->doubt_told = false;
+        rqlited_suspect(a->rqlited, "its rows differ from the other cores'");
+        a->reloaded[0] = '\0'; /* what comes of it is to be loaded */
+    } else if (!a->doubt_told) {
+        a->doubt_told = true;
+        LOG_ERROR("cluster",
+                  "this core's database has lost rows: stop dnsd here, empty its dataDir, "
+                  "and start it again");
+    }
+}
+
 /* The same revision is the same rows; if not, something has gone wrong on the way here (a full disk
  * under the database, say), and the feed would never put it right. First everything is loaded anew;
  * if that was of no use, and most others agree with each other, the database is made anew too. */
@@ -104,8 +122,7 @@ static void compare(struct app *a)
         snprintf(a->reloaded, sizeof a->reloaded, "%s", digest);
         feed_reload(a);
     } else if (a->rqlited != NULL && others > same) {
-        rqlited_suspect(a->rqlited, "its rows differ from the other cores'");
-        a->reloaded[0] = '\0'; /* what comes of it is to be loaded */
+        doubt(a);
     }
 }
 
