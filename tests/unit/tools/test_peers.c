@@ -40,7 +40,8 @@ static void the_line_of_the_database(void **state)
          "rqlite     ready, non-voter, leader is core-a, 2 voters, 2 non-voters, 1 of them silent"},
         {"{\"rqlite\": {\"state\": \"alive\", \"role\": \"\", \"leader\": \"\", \"voters\": 3, "
          "\"unreachable\": 2, \"restarts\": 1, \"lastExit\": \"signal 9\"}}",
-         "rqlite     alive, no leader, 3 voters, 2 of them silent, 1 restart, last ended: signal 9"},
+         "rqlite     alive, no leader, 3 voters, 2 of them silent, 1 restart, last ended: signal "
+         "9"},
         {"{\"rqlite\": {\"state\": \"waiting\", \"role\": \"follower\", \"restarts\": 12, "
          "\"lastExit\": \"exit 1: no space\"}}",
          "rqlite     waiting, 12 restarts, last ended: exit 1: no space"},
