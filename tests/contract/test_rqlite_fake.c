@@ -954,6 +954,7 @@ static void opening(void **state)
         {{{NULL, LOOK("[0,1]")}, {NULL, LOOK("[2,1]")}, {make, MADE}}, true, ERR_OK, 3},
         {{{NULL, LOOK("[0,0]")}, {NULL, LOOK("[3,1]")}}, true, ERR_OK, 2}, /* not yet here */
         {{{NULL, LOOK("[0,0]")}, {NULL, LOOK("[0,0]")}}, true, ERR_NOTFOUND, 2},
+        {{{NULL, LOOK("[3,0]")}, {NULL, LOOK("[3,0]")}}, true, ERR_NOTFOUND, 2},
         {{{NULL, LOOK("[0,0]")}, {NULL, NO_LEADER}}, false, ERR_UNAVAIL, 2}, /* without waiting */
         {{{NULL, LOOK("[0,0]")}, {NULL, LOOK("[0,0]")}, {make, STATUS("401 No")}},
          false,
