@@ -60,7 +60,10 @@ static void on_state(struct op *op, enum err e, const struct err_info *info,
 {
     struct state_op *o = (struct state_op *)op;
     struct store_state state;
-    if (e == ERR_OK) {
+    if (e == ERR_OK && reply->rows == 0) {
+        e = err_set(&op->info, ERR_MALFORMED, "the database does not tell its state");
+        info = &op->info;
+    } else if (e == ERR_OK) {
         state_from(reply->cells, &state);
         state.stale = reply->stale;
     }
@@ -103,6 +106,9 @@ static enum err feed_from(struct feed_op *o, const struct backend_reply *reply,
                           struct store_feed *feed)
 {
     struct store_state state;
+    if (reply->rows == 0) {
+        return err_set(&o->op.info, ERR_MALFORMED, "the database does not tell its state");
+    }
     state_from(reply->cells, &state);
     *feed = (struct store_feed){.revision = state.revision, .stale = reply->stale};
     if (o->after > state.revision || o->after + 1 < state.oldest) {
@@ -181,7 +187,7 @@ static void on_scanned(struct op *op, enum err e, const struct err_info *info,
                        const struct backend_reply *reply)
 {
     struct scan_op *o = (struct scan_op *)op;
-    (void)reply;
+    o->state.stale = e == ERR_OK && reply->stale;
     o->cb(o->ctx, e, info, e == ERR_OK ? &o->state : NULL);
     op_free(op);
 }

@@ -104,7 +104,7 @@ typedef void store_feed_cb(void *ctx, enum err e, const struct err_info *info,
 /* At most MAX rows of those changed after revision AFTER. Values are as of now, not as of then. */
 void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb *cb, void *ctx);
 
-/* ON_CHANGE is called soon (SQLite: a few ms; rqlite: a quarter of a second) after any program
+/* ON_CHANGE is called soon (SQLite: a few ms; rqlite: 40 ms) after any program
  * committed a change, and when the store fails, comes back, becomes stale or fresh; hints only, may
  * come without a change. One watcher per store; NULL ends it. */
 void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx);

@@ -152,6 +152,9 @@ static int write_all(struct load *l, struct store_tally *total)
     struct progress bar;
     enum err e = ERR_OK;
     size_t done = 0;
+    /* Rows that lie together are written together: the store's pages are then written about once,
+     * not once a transaction (and by rqlite into a log that has to be read again). */
+    users_set_sort(&l->set);
     progress_start(&bar, "users", l->set.count);
     while (e == ERR_OK && done < l->set.count) {
         size_t n = l->set.count - done < CHUNK ? l->set.count - done : CHUNK;

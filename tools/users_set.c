@@ -66,6 +66,22 @@ uint32_t users_set_add(struct users_set *s, const char *name, uint32_t core, uin
     return 0;
 }
 
+static int compare(const void *a, const void *b, void *names)
+{
+    const struct users_entry *left = a;
+    const struct users_entry *right = b;
+    return strcmp((const char *)names + left->name, (const char *)names + right->name);
+}
+
+void users_set_sort(struct users_set *s)
+{
+    free(s->slots); /* they hold places in the old order */
+    s->slots = NULL;
+    if (s->count > 1) {
+        qsort_r(s->items, s->count, sizeof *s->items, compare, s->names);
+    }
+}
+
 void users_set_free(struct users_set *s)
 {
     free(s->names);

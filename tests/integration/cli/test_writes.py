@@ -569,7 +569,7 @@ def test_a_database_that_somebody_holds(store):
     db = sqlite3.connect(store.database, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     tool = store.tool("set", "www", "A", "192.0.2.77", "--json", expect=3)
-    assert tool.err.endswith("; nothing was written, try again\n"), tool.err
+    assert tool.err.endswith("; nothing was written; try again\n"), tool.err
     assert tool.json()["error"]["id"] == "unavailable"
     assert store.tool("list", "www", expect=None).code in (0, NOTHING)  # who reads is not held up
     db.execute("ROLLBACK")

@@ -46,11 +46,32 @@ static void a_prefix_is_another_name(void **state)
     users_set_free(&s);
 }
 
+static void sorted_items_keep_their_line_and_core(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"carol", "alice", "bobby", "bob"};
+    static const char *const sorted[] = {"alice", "bob", "bobby", "carol"};
+    struct users_set s = {.count = 0};
+    users_set_sort(&s); /* an empty one */
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(users_set_add(&s, names[i], 7 * i, i + 2), 0);
+    }
+    users_set_sort(&s);
+    assert_int_equal(s.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(users_set_name(&s, i), sorted[i]);
+    }
+    assert_int_equal(s.items[2].line, 4);
+    assert_int_equal(s.items[2].core, 14);
+    users_set_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_is_in_once_and_its_line_is_known),
         cmocka_unit_test(a_prefix_is_another_name),
+        cmocka_unit_test(sorted_items_keep_their_line_and_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
