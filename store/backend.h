@@ -77,6 +77,8 @@ struct backend_batch {
     /* A driver may take some of the sets of every statement (the same stretch of each) in one
      * transaction and the next ones in another. If one fails, those before it stay. */
     bool divisible;
+    /* Worth nothing later: one try, without waiting for a leader. */
+    bool hasty;
 };
 
 /* How fresh a read has to be, where several nodes hold the rows. */

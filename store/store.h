@@ -231,7 +231,7 @@ struct store_beat {
     const char *digest; /* of that zone's data, in hex */
     const char *detail; /* a JSON object: version and the like */
 };
-/* Of a core without a row nothing is written. */
+/* Of a core without a row nothing is written. Tried once, whatever busy_ms says. */
 void store_beat_put(struct store *s, const struct store_beat *beat, store_done_cb *cb, void *ctx);
 typedef void store_beats_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_beat *list, size_t count);

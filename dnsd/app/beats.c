@@ -134,6 +134,8 @@ static void on_beats(void *ctx, enum err e, const struct err_info *info,
     int64_t now = clk_mono_ms(&clk_system);
     (void)info;
     a->beats_reading = false;
+    a->beats_read_ms = now;
+    a->beats_mute = e != ERR_OK; /* who cannot be read from need not be written to */
     if (a->stopping) {
         app_continue_stop(a);
         return;
@@ -166,9 +168,8 @@ static void on_put(void *ctx, enum err e, const struct err_info *info)
     struct app *a = ctx;
     (void)info;
     a->beats_writing = false;
-    if (e != ERR_OK) {
-        a->beat_sent_ms = 0; /* the next tick tries again */
-    }
+    (void)e; /* the next one tells more */
+    a->beat_sent_ms = clk_mono_ms(&clk_system);
     if (a->stopping) {
         app_continue_stop(a);
     }
@@ -210,7 +211,7 @@ static void on_tick(uv_timer_t *timer)
     }
     settle(a, now);
     int64_t wait = zone_revision(a->zone) != a->beat_revision ? BEAT_SOON_MS : BEAT_MS;
-    if (!a->beats_writing && !a->feed_busy && now - a->beat_sent_ms >= wait) {
+    if (!a->beats_writing && !a->beats_mute && !a->feed_busy && now - a->beat_sent_ms >= wait) {
         zone_digest(a->zone, digest);
         send_beat(a, digest, now);
     }

@@ -53,7 +53,7 @@ static enum err batch_prepare(struct job *j)
     j->wait_ms = wait_for(j);
     snprintf(j->target, sizeof j->target, "/db/execute?transaction&noparse&timeout=%ums",
              j->wait_ms);
-    retry_begin(&j->retry, job_now_ms(), j->driver->busy_ms);
+    retry_begin(&j->retry, job_now_ms(), j->batch->hasty ? 0 : j->driver->busy_ms);
     return request_piece_body(&j->request, &j->piece, &j->info);
 }
 

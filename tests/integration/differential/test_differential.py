@@ -172,8 +172,11 @@ def meta_types(question, ours, theirs):
         (not theirs.silent)
 
 
-@rule(None, "Classes other than IN: REFUSED; the others treat class ANY as IN, or answer FORMERR.")
+@rule(None, "Classes other than IN: REFUSED; the others treat class ANY as IN, or answer FORMERR. BIND's "
+            "own view of class CH answers three questions a second and drops the rest.")
 def other_classes(question, ours, theirs):
+    if question.qclass == 3 and theirs.silent:
+        return ours.rcode == "REFUSED" and not ours.answer
     return question.qclass != 1 and ours.rcode == "REFUSED" and not ours.answer and \
         theirs.rcode in ("REFUSED", "FORMERR", "NOERROR", "NXDOMAIN", "NOTIMP", "NOTAUTH")
 
