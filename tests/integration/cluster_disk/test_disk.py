@@ -1,10 +1,8 @@
 """Proven: the disk of one node is full, a follower's and then the leader's. Every core goes on answering
 every question right, the full one included; writes on the others go on (for the leader's disk: once
 another leads). The full one stops its rqlited, and says so. With space again the node is what the
-others are, digest and all, without anybody's help, and every acknowledged write is everywhere. A row
-that a node has lost, as to a disk that was full for a moment only, comes back as well."""
+others are, digest and all, without anybody's help, and every acknowledged write is everywhere."""
 import os
-import sqlite3
 
 import pytest
 
@@ -72,22 +70,3 @@ else:
 
     def test_leader(cluster):
         full_disk(cluster, cluster.leader(), "leader")
-
-    def test_lost_row(cluster):
-        core = cluster.others(cluster.leader())[0]
-        first = cluster.others(core)[0]
-        first.dnsctl("records", "set", "lost", "A", "192.0.2.98")
-        cluster.everywhere("lost", ["192.0.2.98"])
-        restarts = core.status()["rqlite"]["restarts"]
-        database = sqlite3.connect(os.path.join(core.data, "db.sqlite"))
-        with database:  # behind rqlited's back
-            gone = database.execute("DELETE FROM keyValue WHERE key = 'dns-record/lost'").rowcount
-        database.close()
-        assert gone == 1
-        # Its change is read again, and now it is not there.
-        first.dnsctl("records", "set", "lost", "TXT", "text")
-        cluster.until(core.id + " is started again for its rows",
-                      lambda: core.status()["rqlite"]["restarts"] > restarts, 120, 0.2)
-        assert "its rows differ" in core.status()["rqlite"]["lastExit"]
-        cluster.everywhere("lost", ["192.0.2.98"])
-        cluster.agree()
