@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "str.h"
+
 static _Atomic int log_level_now = LOG_LEVEL_INFO;
 static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 
@@ -75,33 +77,6 @@ static void put(struct line *l, const char *s)
     put_n(l, s, strlen(s));
 }
 
-static bool is_tail(unsigned char c)
-{
-    return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the UTF-8 character at P (terminated text); 0 if it is none (RFC 3629 §4). */
-static size_t utf8_len(const unsigned char *p)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    if (p[0] < 0xc2 || p[0] > 0xf4 || !is_tail(p[1])) {
-        return 0;
-    }
-    if (p[0] < 0xe0) {
-        return 2;
-    }
-    if (!is_tail(p[2]) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) {
-        return 0;
-    }
-    if (p[0] < 0xf0) {
-        return 3;
-    }
-    bool outside = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return is_tail(p[3]) && !outside ? 4 : 0;
-}
-
 /* What a terminal or a reader of lines could take for something else leaves as \uHHHH: controls,
  * C1 controls too, and bytes that are not UTF-8. Never cut inside a character or an escape. */
 static void put_escaped(struct line *l, const char *s)
@@ -109,7 +84,7 @@ static void put_escaped(struct line *l, const char *s)
     const unsigned char *p = (const unsigned char *)s;
     while (*p != '\0') {
         char one[8];
-        size_t n = utf8_len(p);
+        size_t n = str_utf8_len(p);
         bool c1 = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
         if (n == 0 || c1 || *p < 0x20 || *p == 0x7f) {
             snprintf(one, sizeof one, "\\u%04x", c1 ? p[1] : *p);

@@ -132,3 +132,29 @@ void str_free(struct str *s)
     free(s->text);
     *s = (struct str){.text = NULL};
 }
+
+static bool is_tail(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+size_t str_utf8_len(const unsigned char *p)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    if (p[0] < 0xc2 || p[0] > 0xf4 || !is_tail(p[1])) {
+        return 0;
+    }
+    if (p[0] < 0xe0) {
+        return 2;
+    }
+    if (!is_tail(p[2]) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) {
+        return 0;
+    }
+    if (p[0] < 0xf0) {
+        return 3;
+    }
+    bool outside = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return is_tail(p[3]) && !outside ? 4 : 0;
+}

@@ -22,6 +22,9 @@ unsigned str_distance(const char *a, const char *b);
  * finger (at most 2 edits, and less than half of it); NULL otherwise. Borrowed from WORDS. */
 const char *str_nearest(const char *text, const char *const *words);
 
+/* Bytes of the UTF-8 character at P (terminated text); 0 if it is none (RFC 3629 §4). */
+size_t str_utf8_len(const unsigned char *p);
+
 /* Growing text, owned by the struct. Out of memory aborts: for boot, tools and tests only. */
 struct str {
     char *text; /* owned; NULL until the first append, then always terminated */

@@ -71,9 +71,6 @@ struct backend_statement {
 struct backend_batch {
     const struct backend_statement *statements;
     size_t count;
-    /* Carried out twice it is the same as once, so a driver that cannot know whether its request was
-     * carried out may just send it again. */
-    bool repeatable;
     /* A driver may take some of the sets of every statement (the same stretch of each) in one
      * transaction and the next ones in another. If one fails, those before it stay. */
     bool divisible;

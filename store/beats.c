@@ -21,7 +21,6 @@ void store_beat_put(struct store *s, const struct store_beat *beat, store_done_c
     op_check_name(&o->op, KEY_CORE, beat->core);
     op_check_value(&o->op, beat->core, beat->digest);
     op_check_value(&o->op, beat->core, beat->detail);
-    o->op.batch.repeatable = true;
     o->op.batch.hasty = true; /* the next one says more */
     op_write(&o->op, PUT_SQL, false,
              OP_ARGS(OP_TEXT(beat->core), OP_NUMBER((int64_t)beat->beat),

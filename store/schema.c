@@ -159,7 +159,6 @@ static void add(struct schema *s, const char *sql, const struct backend_value *v
 static void make(struct schema *s)
 {
     s->batch = (struct backend_batch){.statements = s->statements, .count = 0};
-    s->batch.repeatable = true;
     add(s,
         "CREATE TABLE IF NOT EXISTS dnsd_migration"
         " (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)",

@@ -191,7 +191,7 @@ void store_users_load(struct store *s, const struct store_user *users, size_t co
     o->statements[0].bulk_sql = ADD_MANY_SQL;
     o->statements[1].sql = MOVE_SQL;
     o->statements[1].bulk_sql = MOVE_MANY_SQL;
-    o->op.batch = (struct backend_batch){
-        .statements = o->statements, .count = 2, .repeatable = true, .divisible = true};
+    o->op.batch =
+        (struct backend_batch){.statements = o->statements, .count = 2, .divisible = true};
     op_start_batch(&o->op);
 }

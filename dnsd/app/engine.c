@@ -1,7 +1,6 @@
 /* The store's engine: an SQLite file, an rqlited of ours, or one that somebody else looks after. */
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
@@ -126,10 +125,6 @@ enum err engine_start(struct app *a, struct err_info *info)
     if (!c->storages.engine_rqlite || c->storages.rqlite.external) {
         return ERR_OK;
     }
-    char *auth = NULL;
-    if (asprintf(&auth, "%s/%s", a->state_dir, CONFIG_RQLITE_AUTH) < 0) {
-        return err_set(info, ERR_NOMEM, "no memory to start rqlited");
-    }
     const struct rqlited_options o = {
         .config = {.bin_path = c->storages.rqlite.bin_path,
                    .data_dir = c->storages.rqlite.data_dir,
@@ -145,7 +140,6 @@ enum err engine_start(struct app *a, struct err_info *info)
                    .verify_client = c->storages.rqlite.verify_client,
                    .non_voter = c->core.non_voter,
                    .discovery = c->cluster.discovery_enabled,
-                   .auth_file = auth,
                    .user = a->rqlite.user},
         .password = a->rqlite.password,
         .state_dir = a->state_dir,
@@ -153,9 +147,7 @@ enum err engine_start(struct app *a, struct err_info *info)
         .on_change = on_rqlited,
         .ctx = a,
     };
-    enum err e = rqlited_start(&a->loop, &o, &a->rqlited, info);
-    free(auth);
-    return e;
+    return rqlited_start(&a->loop, &o, &a->rqlited, info);
 }
 
 static void on_rqlited_stopped(void *ctx)

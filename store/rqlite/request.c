@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/str.h"
 #include "sqltext.h"
 
 #define TEXT_OF(x)  TEXT_OF_(x)
@@ -119,38 +120,11 @@ static void put_value(struct request *r, const struct backend_value *v, unsigned
 
 /* ---- text that cannot be a parameter --------------------------------------------------------- */
 
-static bool is_tail(unsigned char c)
-{
-    return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the character at P (terminated text); 0 if it is none (RFC 3629 §4). */
-static size_t utf8_len(const unsigned char *p)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    if (p[0] < 0xc2 || p[0] > 0xf4 || !is_tail(p[1])) {
-        return 0;
-    }
-    if (p[0] < 0xe0) {
-        return 2;
-    }
-    if (!is_tail(p[2]) || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) {
-        return 0;
-    }
-    if (p[0] < 0xf0) {
-        return 3;
-    }
-    bool outside = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return is_tail(p[3]) && !outside ? 4 : 0;
-}
-
 bool request_is_utf8(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
     while (*p != '\0') {
-        size_t n = utf8_len(p);
+        size_t n = str_utf8_len(p);
         if (n == 0) {
             return false;
         }

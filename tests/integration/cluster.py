@@ -25,6 +25,7 @@ import subprocess
 import time
 
 import harness
+import rqlited
 from harness import DOMAIN, until
 
 NET = "10.77.0."        # .N: core number N
@@ -35,25 +36,13 @@ START_S = 30            # three nodes find each other, on a machine that has muc
 SECOND_S = 1.0          # what is promised: a change is answered everywhere, a start answers
 CLONE_NEWNET = 0x40000000
 
-def rqliteds():
-    """Paths of the rqlites to test with, oldest first."""
-    found = [path for path in os.environ.get("DNSD_RQLITEDS", "").split(":") if path]
-    assert found, "DNSD_RQLITEDS is not set or empty: run tools/setup test, then cmake again"
-    return found
-
-
 def oldest_and_newest():
-    found = rqliteds()
+    found = rqlited.binaries()
     return [found[0], found[-1]] if len(found) > 1 else found
 
 
 def newest():
-    return rqliteds()[-1]
-
-
-def version_of(path):
-    """For the names of tests: build/rqlite/<version>/rqlited."""
-    return os.path.basename(os.path.dirname(path))
+    return rqlited.binaries()[-1]
 
 
 def ip(*commands):

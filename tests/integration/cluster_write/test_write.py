@@ -23,7 +23,7 @@ if not harness.INSIDE:
 
 else:
 
-    @pytest.fixture(scope="module", params=c.oldest_and_newest(), ids=c.version_of)
+    @pytest.fixture(scope="module", params=c.oldest_and_newest(), ids=c.rqlited.version)
     def cluster(request):
         made = c.Cluster(request.param).form()
         yield made
