@@ -47,6 +47,7 @@
 #define STORE_FRESH_S   5 /* rqlite: without a leader for longer a node's rows are stale */
 
 struct store;
+struct store_core;
 
 enum store_engine { STORE_SQLITE, STORE_RQLITE };
 
@@ -159,6 +160,41 @@ void store_user_put(struct store *s, const struct store_user *user, enum store_p
                     store_done_cb *cb, void *ctx);
 void store_user_delete(struct store *s, const char *name, store_done_cb *cb, void *ctx);
 
+/* A new user in one statement, so that of any number of cores that place users at the same time none
+ * takes a count for granted that another has just changed. */
+struct store_place {
+    const char *name;  /* as the row calls the user: the name, or its token */
+    const char *label; /* the name itself: no core, no stored record may have it. NULL: not asked */
+    const char *core;  /* where to; NULL: the available core with the fewest users, of equals the
+                        * first */
+};
+enum store_placed {
+    STORE_PLACED,      /* user->core has it now */
+    STORE_PLACE_TAKEN, /* the user was there: user->core is where */
+    STORE_PLACE_NAME,  /* a core or a stored record is called so */
+    STORE_PLACE_NONE,  /* no core is available, or the one wanted has no row */
+};
+typedef void store_place_cb(void *ctx, enum err e, const struct err_info *info,
+                            enum store_placed how, const struct store_user *user);
+void store_user_place(struct store *s, const struct store_place *place, store_place_cb *cb,
+                      void *ctx);
+
+/* Where a user lives, with what the core's row says. CORE is NULL if that row is missing or cannot
+ * be read. ERR_NOTFOUND: no such user. One read of this node; cheap (no counting). */
+typedef void store_home_cb(void *ctx, enum err e, const struct err_info *info,
+                           const struct store_user *user, const struct store_core *core);
+void store_user_home(struct store *s, const char *name, store_home_cb *cb, void *ctx);
+
+/* Which rows there are under one name: for the rules of names (dnsd/zone/names.h). USER_ROW is the
+ * name as user rows have it (the same, or its token); NULL: nobody can be called so. */
+struct store_taken {
+    bool record, core, user;
+};
+typedef void store_taken_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_taken *taken);
+void store_name_taken(struct store *s, const char *name, const char *user_row, store_taken_cb *cb,
+                      void *ctx);
+
 struct store_tally {
     size_t added, updated, unchanged;
 };
@@ -218,6 +254,50 @@ typedef void store_challenges_cb(void *ctx, enum err e, const struct err_info *i
 void store_challenges_of(struct store *s, const char *name, store_challenges_cb *cb, void *ctx);
 /* Removes what expired at or before NOW_MS. */
 void store_challenges_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void *ctx);
+
+/* ---- HTTP-01: one row per token -------------------------------------------------------------- */
+
+/* What http://<name>/.well-known/acme-challenge/<token> is answered with, on every core (RFC 8555
+ * §8.3). TOKEN "*" stands for any token while an order is open: its value is the account's thumbprint,
+ * and the answer <token>.<thumbprint>. Not part of the feed: asked when somebody asks. */
+struct store_http01 {
+    const char *token;
+    const char *value;
+    const char *order;
+    int64_t expires_ms; /* wall clock */
+};
+/* The same token again renews the rest. */
+void store_http01_put(struct store *s, const struct store_http01 *h, store_done_cb *cb, void *ctx);
+/* ERR_NOTFOUND if there is none. */
+void store_http01_delete(struct store *s, const char *token, store_done_cb *cb, void *ctx);
+typedef void store_http01_cb(void *ctx, enum err e, const struct err_info *info,
+                             const struct store_http01 *h);
+/* The row of TOKEN, else that of "*", if it has not expired by NOW_MS; of this node. ERR_NOTFOUND. */
+void store_http01_find(struct store *s, const char *token, int64_t now_ms, store_http01_cb *cb,
+                       void *ctx);
+/* Removes what expired at or before NOW_MS. */
+void store_http01_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void *ctx);
+
+/* ---- certificates: tls-cert/<hostname> -------------------------------------------------------- */
+
+/* What everybody may know of a stored certificate. */
+struct store_cert {
+    const char *hostname;  /* "*.mc.example.com" */
+    int64_t issued_ms, expires_ms; /* wall clock; 0: the row does not say */
+};
+typedef void store_certs_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_cert *list, size_t count);
+/* In the order of names. A row that cannot be read is left out and logged. */
+void store_certs_list(struct store *s, store_certs_cb *cb, void *ctx);
+
+/* ---- records, all of them --------------------------------------------------------------------- */
+
+typedef void store_records_cb(void *ctx, enum err e, const struct err_info *info,
+                              const struct store_record *list, size_t count, bool more);
+/* Rows of dns-record/ whose name is greater than AFTER ("" for the beginning), at most MAX (1 to
+ * 1000), in the order of names, as this node has them. MORE: there are further ones. */
+void store_records_list(struct store *s, const char *after, size_t max, store_records_cb *cb,
+                        void *ctx);
 
 /* ---- heartbeats: one row per core, outside the feed ------------------------------------------- */
 

@@ -1,0 +1,61 @@
+/* The API: what each route of docs/openapi.yaml does. One file per endpoint: check, call, render.
+ *
+ * The handlers see the daemon through struct api_env, which the daemon fills in anew for each
+ * request, and through two callbacks. They call the store asynchronously; nothing here blocks.
+ *
+ * Admin routes want `Authorization: <adminAccessKey>` or `Bearer <adminAccessKey>`, compared in
+ * constant time. Whoever fails gets 401, the same whatever was wrong; who fails API_FAILURES_MAX times
+ * within a minute gets 429 for API_LOCKED_S, without the key being looked at. Without a key in the
+ * configuration every admin route is 401.
+ *
+ * Errors are {"error":{"id","message"}}; which ids there are docs/openapi.yaml says. No reply holds a
+ * secret. An error of the store is 503 (unavailable, busy) or 500, with a message of ours.
+ */
+#ifndef HTTP_API_API_H
+#define HTTP_API_API_H
+
+#include "dnsd/wire/name.h"
+#include "dnsd/zone/names.h"
+#include "http/server.h"
+#include "lib/metrics.h"
+#include "store/store.h"
+
+#define API_FAILURES_MAX 10
+#define API_LOCKED_S     60
+#define API_CLIENTS_MAX  4096 /* addresses remembered for that; the oldest goes */
+
+struct api_env {
+    struct store *store;          /* NULL: not open now (503) */
+    const struct names *names;    /* the rules of names */
+    const struct wire_name *apex; /* NULL: no domain */
+    const char *domain;           /* the same as text */
+    uint32_t default_ttl_s;
+    const char *admin_key;   /* NULL: none. Secret */
+    const uint8_t *user_key; /* USER_KEY_LEN octets: rows name users by their token; NULL: by name */
+    const char *public_url;  /* dnsLess.publicUrl; NULL: none */
+    uint16_t https_port;     /* where redirects lead; 0: there is no HTTPS */
+};
+
+struct api_ready {
+    bool ready;
+    const char *reason; /* why not, in a sentence for operators; NULL when ready */
+};
+
+struct api_daemon {
+    void (*env)(void *ctx, struct api_env *out); /* borrowed until the handler returns */
+    void (*ready)(void *ctx, struct api_ready *out);
+    void (*metrics)(void *ctx, struct metrics_writer *w);
+    void *ctx;
+};
+
+struct api;
+/* DAEMON is copied. */
+struct api *api_new(const struct api_daemon *daemon);
+/* No request may be under way. */
+void api_free(struct api *a);
+
+/* The site of http.port, and of http.challengePort. Borrowed from A. */
+struct http_site api_site(struct api *a);
+struct http_site api_challenge_site(struct api *a);
+
+#endif
