@@ -22,7 +22,7 @@
 enum metrics_kind { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM };
 
 struct metrics_label {
-    const char *name;  /* NULL: end of the list */
+    const char *name; /* NULL: end of the list */
     const char *value;
 };
 #define METRICS_LABELS(...) ((const struct metrics_label[]){__VA_ARGS__, {NULL, NULL}})

@@ -25,8 +25,8 @@
 struct tls_context;
 
 struct tls_context_options {
-    struct tls_pair *const *pairs; /* references are taken */
-    size_t pairs_count;            /* 1 to TLS_CONTEXT_PAIRS_MAX */
+    struct tls_pair *const *pairs;      /* references are taken */
+    size_t pairs_count;                 /* 1 to TLS_CONTEXT_PAIRS_MAX */
     const struct tls_context *previous; /* NULL: none. Borrowed for the call */
 };
 /* Some hundred microseconds. ERR_LIMIT, ERR_NOMEM, ERR_IO (OpenSSL refuses: INFO says why). */

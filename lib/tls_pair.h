@@ -31,11 +31,11 @@ struct tls_pair;
 struct tls_pair_info {
     const char *const *names; /* lower case; addresses in text form */
     size_t names_count;
-    const char *issuer;     /* "CN=..., O=..." */
-    const char *key;        /* "EC P-256", "RSA 2048" */
-    char serial[41];        /* hex, lower case (RFC 5280 §4.1.2.2: at most 20 octets) */
-    char sha256[65];        /* of the leaf's DER, hex */
-    int64_t not_before_ms;  /* wall clock */
+    const char *issuer;    /* "CN=..., O=..." */
+    const char *key;       /* "EC P-256", "RSA 2048" */
+    char serial[41];       /* hex, lower case (RFC 5280 §4.1.2.2: at most 20 octets) */
+    char sha256[65];       /* of the leaf's DER, hex */
+    int64_t not_before_ms; /* wall clock */
     int64_t not_after_ms;
     bool self_signed;
 };

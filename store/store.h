@@ -282,7 +282,7 @@ void store_http01_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void
 
 /* What everybody may know of a stored certificate. */
 struct store_cert {
-    const char *hostname;  /* "*.mc.example.com" */
+    const char *hostname;          /* "*.mc.example.com" */
     int64_t issued_ms, expires_ms; /* wall clock; 0: the row does not say */
 };
 typedef void store_certs_cb(void *ctx, enum err e, const struct err_info *info,
