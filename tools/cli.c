@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "columns.h"
+#include "dnsd/app/config_names.h"
 #include "dnsd/app/config_users.h"
 #include "lib/file_sys.h"
 #include "lib/mem.h"
@@ -204,45 +205,14 @@ const char *cli_user_row(struct cli *cli, const char *label, char token[USER_TOK
 
 const struct wire_name *cli_apex(const struct cli *cli)
 {
-    static const struct wire_name root = {.len = 1, .labels = 0, .bytes = {0}};
-    return cli->config.dns.domain_text != NULL ? &cli->config.dns.domain : &root;
+    return config_apex(&cli->config);
 }
 
 const struct names *cli_names(struct cli *cli)
 {
-    const struct config *c = &cli->config;
-    if (cli->names != NULL) {
-        return cli->names;
+    if (cli->names == NULL) {
+        cli->names = config_names_new(&cli->config);
     }
-    size_t statics = c->dns.static_entries.count;
-    size_t servers = c->dns.nameservers.count;
-    struct wire_name *owners = mem_xalloc((statics + 1) * sizeof *owners);
-    const char **labels = mem_xalloc((servers + 1) * sizeof *labels);
-    uint16_t *types = mem_xalloc((c->dns.root.count + 1) * sizeof *types);
-    for (size_t i = 0; i < statics; i++) {
-        owners[i] = c->dns.static_entries.items[i].owner;
-    }
-    for (size_t i = 0; i < servers; i++) {
-        labels[i] = c->dns.nameservers.items[i].key;
-    }
-    for (size_t i = 0; i < c->dns.root.count; i++) {
-        types[i] = c->dns.root.sets[i].type;
-    }
-    cli->names = names_new(&(struct names_config){
-        .apex = cli_apex(cli),
-        .services = (const char *const *)c->dns.service_names.items,
-        .service_count = c->dns.service_names.count,
-        .servers = labels,
-        .server_count = servers,
-        .servers_numbered = servers == 0,
-        .statics = owners,
-        .static_count = statics,
-        .root_types = types,
-        .root_type_count = c->dns.root.count,
-    });
-    free(types);
-    free(labels);
-    free(owners);
     return cli->names;
 }
 
