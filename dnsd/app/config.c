@@ -87,6 +87,10 @@ static void read_all(struct cfg *cfg, struct config *c)
     strip_slashes(c->dns_less.public_url);
     read_public_ip(cfg, c);
     c->lets_encrypt.cert_renewer_set = cfg_is_set(cfg_find(cfg, "letsEncrypt.certRenewer"));
+    /* Nobody who wants no certificate has port 80 taken without asking for it. */
+    if (!c->lets_encrypt.enabled && !cfg_is_set(cfg_find(cfg, "http.challengePort"))) {
+        c->http.challenge_port = 0;
+    }
     config_read_records(cfg, c);
     config_check_rules(cfg, c);
 }

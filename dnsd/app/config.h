@@ -86,7 +86,8 @@ struct config {
         int64_t renew_before_days;       /* -1: unset */
     } lets_encrypt;
     struct {
-        char *ip, *cert_file, *key_file;
+        char *ip;                                /* NULL: every address, IPv4 and IPv6 */
+        char *cert_file, *key_file;              /* both or none */
         uint16_t port, challenge_port, dot_port; /* 0: off */
     } http;
     struct {

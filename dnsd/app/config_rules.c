@@ -156,13 +156,50 @@ static void check_storages(struct cfg *c)
     }
 }
 
-static void check_rest(struct cfg *c, const struct config *config)
+/* Two listeners of ours cannot have one TCP port, unless they are on different addresses. */
+static void check_ports(struct cfg *c, const struct config *config)
+{
+    const struct {
+        const char *key;
+        uint16_t port;
+        bool dns; /* on the addresses of dns.ip, else of http.ip */
+    } ports[] = {{"dns.port", config->dns.active ? config->dns.port : 0, true},
+                 {"http.dotPort", config->http.dot_port, true},
+                 {"http.port", config->http.port, false},
+                 {"http.challengePort", config->http.challenge_port, false}};
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        for (size_t j = 0; j < i; j++) {
+            bool same_side = ports[i].dns == ports[j].dns || config->http.ip == NULL;
+            if (ports[i].port != 0 && ports[i].port == ports[j].port && same_side) {
+                cfg_problem_at(c, ports[i].key, "is the port of %s too; choose another one",
+                               ports[j].key);
+            }
+        }
+    }
+}
+
+static void check_http(struct cfg *c, const struct config *config)
 {
     bool cert = given(c, "http.ssl.certFile");
     if (cert != given(c, "http.ssl.keyFile")) {
         cfg_problem_at(c, cert ? "http.ssl.keyFile" : "http.ssl.certFile",
                        "is missing; certFile and keyFile go together");
     }
+    check_ports(c, config);
+    if (config->http.dot_port != 0 && !config->dns.active) {
+        cfg_note_at(c, "http.dotPort", "has no effect: there is no DNS without dns.active: true");
+    }
+    if (cert && config->http.port == 0 && config->http.dot_port == 0) {
+        cfg_note_at(c, "http.ssl", "has no effect: neither http.port nor http.dotPort is set");
+    }
+    if (config->http.port != 0 && !given(c, "auth.adminAccessKey")) {
+        cfg_note_at(c, "auth.adminAccessKey",
+                    "is not set: the API's admin routes refuse everybody");
+    }
+}
+
+static void check_rest(struct cfg *c, const struct config *config)
+{
     if (config->platform.pii_hashed && !given(c, "platform.piiHmacKey")) {
         cfg_problem_at(c, "platform.piiHmacKey",
                        "is missing; piiMode hashed needs base64 of 32 bytes, the same on every "
@@ -186,5 +223,6 @@ void config_check_rules(struct cfg *c, const struct config *config)
     check_lets_encrypt(c, config);
     check_storages(c);
     check_rqlite(c, config);
+    check_http(c, config);
     check_rest(c, config);
 }

@@ -112,7 +112,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(c.lets_encrypt.at_rest_keys.count, 0);
     assert_string_equal(c.lets_encrypt.tls_dir, "/var/lib/dnsd/tls");
     assert_int_equal(c.http.port, 0);
-    assert_int_equal(c.http.challenge_port, 80);
+    assert_int_equal(c.http.challenge_port, 0);
     assert_int_equal(c.http.dot_port, 0);
     assert_null(c.auth.admin_access_key);
     assert_string_equal(c.cluster.ca_path, "/etc/dnsd/ca");
@@ -219,6 +219,7 @@ static void certificate_keys_arrive(void **state)
     assert_string_equal(c.lets_encrypt.on_rotate_script, "/bin/true");
     assert_string_equal(c.lets_encrypt.caa, "letsencrypt.org");
     assert_int_equal(c.lets_encrypt.renew_before_days, 30);
+    assert_int_equal(c.http.challenge_port, 80);
     config_free(&c);
     c = good("letsEncrypt: {atRestKeyFile: /k, certRenewer: true}\n");
     assert_string_equal(c.lets_encrypt.at_rest_key_file, "/k");
