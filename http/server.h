@@ -5,8 +5,7 @@
  * exactly once. What no handler should have to see is answered here, in the API's own form
  * {"error":{"id":...,"message":...}}: 400 (not HTTP, no Host, both lengths), 404, 405 with Allow, 408,
  * 411, 413, 414, 415, 417, 429 and 503 when full, 431, 501, 505. HEAD is answered as GET without a
- * body. Every answer has Content-Length, Content-Type, Cache-Control, the security headers, and with
- * TLS Strict-Transport-Security if the site says so.
+ * body. Every answer has Content-Length, Content-Type, Cache-Control and the security headers.
  *
  * Bounded by struct http_limits: connections in all and per client, handshakes a second, octets of a
  * header, a body and what is unsent, requests at a time, and a deadline for every wait: handshake,
@@ -17,7 +16,7 @@
  * not block. Memory: a request and what it lends is good until its reply; if the client has gone by
  * then, the reply is thrown away (http_request_gone() tells, for handlers that have much to do).
  *
- * Peers see: RFC 9110, 9112, 9113, 9111 §5.2, 6797, 8446.
+ * Peers see: RFC 9110, 9112, 9113, 9111 §5.2, 8446.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -55,8 +54,7 @@ struct http_route {
 struct http_site {
     const struct http_route *routes; /* static; the first that matches */
     size_t count;
-    void *ctx;      /* borrowed: the handlers' */
-    unsigned hsts_s; /* 0: no Strict-Transport-Security */
+    void *ctx; /* borrowed: the handlers' */
 };
 #define HTTP_SITES_MAX  2
 #define HTTP_ROUTES_MAX 32 /* of one site */
