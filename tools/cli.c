@@ -185,9 +185,8 @@ int cli_need_domain(const struct cli *cli)
 
 const char *cli_user_row(struct cli *cli, const char *label, char token[USER_TOKEN_TEXT])
 {
-    uint8_t bytes[USER_TOKEN_LEN];
     if (!cli_users_hashed(cli)) {
-        return label;
+        return user_row(NULL, label, token);
     }
     if (!cli->user_key_ready) {
         uint8_t key[USER_KEY_LEN];
@@ -196,11 +195,7 @@ const char *cli_user_row(struct cli *cli, const char *label, char token[USER_TOK
         explicit_bzero(key, sizeof key);
         cli->user_key_ready = true;
     }
-    if (!user_token(&cli->user_key, (const uint8_t *)label, strlen(label), bytes)) {
-        return NULL;
-    }
-    user_token_to_text(bytes, token);
-    return token;
+    return user_row(&cli->user_key, label, token);
 }
 
 const struct wire_name *cli_apex(const struct cli *cli)

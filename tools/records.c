@@ -8,6 +8,7 @@
 
 #include "columns.h"
 #include "dnsd/wire/rdata.h"
+#include "dnsd/zone/rules.h"
 #include "lib/mem.h"
 #include "taken.h"
 
@@ -26,15 +27,7 @@ char *records_value_text(uint16_t type, const struct record_data *data)
 enum err records_check(struct cli *cli, const struct wire_name *owner, const struct record_set *set,
                        const struct names_rows *others, struct err_info *info)
 {
-    const struct names *names = cli_names(cli);
-    enum err e = record_check(set, owner, cli_apex(cli), info);
-    for (size_t i = 0; e == ERR_OK && i < set->count; i++) {
-        e = names_check_type(names, owner, set->sets[i].type, info);
-    }
-    if (e == ERR_OK) {
-        e = names_check(names, NAMES_RECORD, owner, others, info);
-    }
-    return e;
+    return rules_records(cli_names(cli), cli_apex(cli), owner, set, others, info);
 }
 
 /* ---- list -------------------------------------------------------------------------------- */

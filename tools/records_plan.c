@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dnsd/zone/rules.h"
 #include "lib/mem.h"
 #include "progress.h"
 #include "taken.h"
@@ -27,7 +28,7 @@ static bool changes(const struct plan_step *s)
 
 static bool is_label(const struct cli *cli, const struct wish *wish)
 {
-    return wish->owner.labels == cli_apex(cli)->labels + 1;
+    return rules_is_label(cli_apex(cli), &wish->owner);
 }
 
 static enum err ask_users(struct work *w, const struct taken *names, struct err_info *info)

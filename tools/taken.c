@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dnsd/zone/rules.h"
 #include "lib/mem.h"
 #include "rows.h"
 
@@ -96,7 +97,7 @@ enum err taken_by(struct cli *cli, const struct wire_name *owner, struct names_r
     out->record = found != NULL;
     free(found);
     found = NULL;
-    if (e != ERR_OK || owner->labels != cli_apex(cli)->labels + 1) {
+    if (e != ERR_OK || !rules_is_label(cli_apex(cli), owner)) {
         return e;
     }
     const char *user = cli_user_row(cli, name, token);

@@ -72,6 +72,19 @@ bool user_token_from_text(const char *text, uint8_t out[USER_TOKEN_LEN])
     return true;
 }
 
+const char *user_row(const struct digest_hmac *key, const char *name, char token[USER_TOKEN_TEXT])
+{
+    uint8_t bytes[USER_TOKEN_LEN];
+    if (key == NULL) {
+        return user_name_is_plain((const uint8_t *)name, strlen(name)) ? name : NULL;
+    }
+    if (!user_token(key, (const uint8_t *)name, strlen(name), bytes)) {
+        return NULL;
+    }
+    user_token_to_text(bytes, token);
+    return token;
+}
+
 void user_slot_key(const uint8_t token[USER_TOKEN_LEN], uint8_t out[USER_SLOT_LEN])
 {
     out[0] = USER_SLOT_MARK;

@@ -37,6 +37,10 @@ void user_token_to_text(const uint8_t token[USER_TOKEN_LEN], char out[USER_TOKEN
 /* False: not exactly 64 lower-case hexadecimal digits. */
 bool user_token_from_text(const char *text, uint8_t out[USER_TOKEN_LEN]);
 
+/* What rows call the user NAME (folded): NAME itself (KEY is NULL), or its token, in TOKEN. NULL:
+ * nobody is called that. */
+const char *user_row(const struct digest_hmac *key, const char *name, char token[USER_TOKEN_TEXT]);
+
 /* The table's key. */
 void user_slot_key(const uint8_t token[USER_TOKEN_LEN], uint8_t out[USER_SLOT_LEN]);
 

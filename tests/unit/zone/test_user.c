@@ -83,6 +83,25 @@ static void names_that_nobody_has(void **state)
     }
 }
 
+static void what_rows_call_a_user(void **state)
+{
+    static const uint8_t bytes[USER_KEY_LEN] = {1, 2, 3};
+    struct digest_hmac key;
+    uint8_t token[USER_TOKEN_LEN];
+    char text[USER_TOKEN_TEXT];
+    char expected[USER_TOKEN_TEXT];
+    (void)state;
+    digest_hmac_init(&key, bytes, sizeof bytes);
+    assert_string_equal(user_row(NULL, "alice", text), "alice");
+    assert_true(user_token(&key, (const uint8_t *)"alice", 5, token));
+    user_token_to_text(token, expected);
+    assert_string_equal(user_row(&key, "alice", text), expected);
+    assert_null(user_row(NULL, "*", text));
+    assert_null(user_row(&key, "*", text));
+    assert_null(user_row(NULL, "", text));
+    assert_null(user_row(&key, "Alice", text)); /* not folded */
+}
+
 static void texts_that_are_no_token(void **state)
 {
     static const char good[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -125,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens),
         cmocka_unit_test(names_that_nobody_has),
+        cmocka_unit_test(what_rows_call_a_user),
         cmocka_unit_test(texts_that_are_no_token),
         cmocka_unit_test(slots),
     };
