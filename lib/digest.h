@@ -1,7 +1,9 @@
-/* SHA-256, for telling whether bytes are what they were, and HMAC with it. Any thread. */
+/* SHA-256, for telling whether bytes are what they were, HMAC with it, and comparing secrets. Any
+ * thread. */
 #ifndef LIB_DIGEST_H
 #define LIB_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +23,9 @@ void digest_hmac_init(struct digest_hmac *h, const void *key, size_t len);
 /* No heap, no lock, no failure: fit for the packet path. */
 void digest_hmac(const struct digest_hmac *h, const void *bytes, size_t len,
                  uint8_t out[DIGEST_SHA256_LEN]);
+
+/* Are they the same? How long it takes depends on the two lengths alone, neither on where they differ
+ * nor on whether they are as long as each other: their digests are compared. */
+bool digest_same(const void *a, size_t a_len, const void *b, size_t b_len);
 
 #endif

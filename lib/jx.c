@@ -105,6 +105,20 @@ enum err jx_array(const json_t *object, const char *key, const json_t **out, str
     return ERR_OK;
 }
 
+enum err jx_object(const json_t *object, const char *key, const json_t **out, struct err_info *info)
+{
+    const json_t *member = NULL;
+    enum err e = find(object, key, &member, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (!json_is_object(member)) {
+        return err_set(info, ERR_MALFORMED, "%s: must be an object", key);
+    }
+    *out = member;
+    return ERR_OK;
+}
+
 enum err jx_string(const json_t *object, const char *key, const char **out, struct err_info *info)
 {
     const json_t *member = NULL;

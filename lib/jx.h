@@ -28,6 +28,8 @@ enum err jx_parse_loose(const char *text, size_t len, json_t **out, struct err_i
 /* *out is borrowed from OBJECT. */
 enum err jx_array(const json_t *object, const char *key, const json_t **out,
                   struct err_info *info) MUST_USE;
+enum err jx_object(const json_t *object, const char *key, const json_t **out,
+                   struct err_info *info) MUST_USE;
 enum err jx_string(const json_t *object, const char *key, const char **out,
                    struct err_info *info) MUST_USE;
 enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_info *info) MUST_USE;

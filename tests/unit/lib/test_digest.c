@@ -155,12 +155,40 @@ static void an_empty_key_is_zeros(void **state)
     expect_hmac(&a, "", 0, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void the_same_secret(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"", "", true},
+        {"key", "key", true},
+        {"key", "kez", false},
+        {"key", "kex", false},
+        {"key", "ke", false},
+        {"key", "keyy", false},
+        {"key", "", false},
+        {"a key of more than one block of SHA-256, which has sixty-four octets",
+         "a key of more than one block of SHA-256, which has sixty-four octets", true},
+        {"a key of more than one block of SHA-256, which has sixty-four octets",
+         "a key of more than one block of SHA-256, which has sixty-four octetS", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t a = strlen(rows[i].a);
+        size_t b = strlen(rows[i].b);
+        assert_int_equal(digest_same(rows[i].a, a, rows[i].b, b), rows[i].same);
+        assert_int_equal(digest_same(rows[i].b, b, rows[i].a, a), rows[i].same);
+    }
+    assert_false(digest_same("key", 3, "key", 4)); /* a NUL counts */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_examples),    cmocka_unit_test(one_bit_changes_it),
         cmocka_unit_test(published_hmacs),       cmocka_unit_test(hmacs_around_a_block),
-        cmocka_unit_test(an_empty_key_is_zeros),
+        cmocka_unit_test(an_empty_key_is_zeros), cmocka_unit_test(the_same_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

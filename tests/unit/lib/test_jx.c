@@ -129,6 +129,21 @@ static void lists(void **state)
     json_decref(o);
 }
 
+static void objects(void **state)
+{
+    json_t *o = parse("{\"o\":{\"x\":1},\"n\":7,\"z\":null}");
+    const json_t *inner = NULL;
+    struct err_info info = {.text = ""};
+    (void)state;
+    assert_int_equal(jx_object(o, "o", &inner, &info), ERR_OK);
+    assert_int_equal(1, json_object_size(inner));
+    assert_int_equal(jx_object(o, "q", &inner, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_object(o, "z", &inner, &info), ERR_NOTFOUND);
+    assert_int_equal(jx_object(o, "n", &inner, &info), ERR_MALFORMED);
+    assert_string_equal(info.text, "n: must be an object");
+    json_decref(o);
+}
+
 static void members(void **state)
 {
     json_t *o = parse("{\"s\":\"x\",\"b\":true,\"n\":7,\"r\":7.0,\"z\":null,\"o\":{}}");
@@ -173,6 +188,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(brackets_in_strings_do_not_nest),
         cmocka_unit_test(lists),
+        cmocka_unit_test(objects),
         cmocka_unit_test(members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
