@@ -1,7 +1,7 @@
 /* The API: what each route of docs/openapi.yaml does. One file per endpoint: check, call, render.
  *
- * The handlers see the daemon through struct api_env, which the daemon fills in anew for each
- * request, and through two callbacks. They call the store asynchronously; nothing here blocks.
+ * The handlers see the daemon through struct api_env, which the daemon fills in anew for each step of
+ * a request, and through two callbacks. They call the store asynchronously; nothing here blocks.
  *
  * Admin routes want `Authorization: <adminAccessKey>` or `Bearer <adminAccessKey>`, compared in
  * constant time. Whoever fails gets 401, the same whatever was wrong; who fails API_FAILURES_MAX times
@@ -9,7 +9,13 @@
  * configuration every admin route is 401.
  *
  * Errors are {"error":{"id","message"}}; which ids there are docs/openapi.yaml says. No reply holds a
- * secret. An error of the store is 503 (unavailable, busy) or 500, with a message of ours.
+ * secret. An error of the store is 503 (unavailable, busy), 504 (a write of which nobody knows whether
+ * it was carried out) or 500, with a message of ours; what it said itself is in the log.
+ *
+ * On the challenge port everything but challenges is sent to https, and only to names that are ours:
+ * the domain, what is below it, and what core.url, core.ip, core.ipv6 and dnsLess.publicUrl say. A Host
+ * that is none of these gets 421 (RFC 9110 §15.5.20): echoing it would let a stranger choose where
+ * somebody is sent.
  */
 #ifndef HTTP_API_API_H
 #define HTTP_API_API_H
@@ -17,6 +23,7 @@
 #include "dnsd/wire/name.h"
 #include "dnsd/zone/names.h"
 #include "http/server.h"
+#include "lib/clock.h"
 #include "lib/metrics.h"
 #include "store/store.h"
 
@@ -34,6 +41,8 @@ struct api_env {
     const uint8_t *user_key; /* USER_KEY_LEN octets: rows name users by their token; NULL: by name */
     const char *public_url;  /* dnsLess.publicUrl; NULL: none */
     uint16_t https_port;     /* where redirects lead; 0: there is no HTTPS */
+    /* core.url, core.ip, core.ipv6: what else this core is called in a request; NULL: unset */
+    const char *core_url, *core_ip, *core_ipv6;
 };
 
 struct api_ready {
@@ -42,16 +51,18 @@ struct api_ready {
 };
 
 struct api_daemon {
-    void (*env)(void *ctx, struct api_env *out); /* borrowed until the handler returns */
+    void (*env)(void *ctx, struct api_env *out); /* borrowed until we return to the loop */
     void (*ready)(void *ctx, struct api_ready *out);
     void (*metrics)(void *ctx, struct metrics_writer *w);
     void *ctx;
+    const struct clk *clock; /* borrowed; NULL: the machine's */
 };
 
 struct api;
-/* DAEMON is copied. */
+/* DAEMON is copied. Aborts when out of memory: boot. */
 struct api *api_new(const struct api_daemon *daemon);
-/* No request may be under way. */
+/* After the server has closed. What still waits for the store is forgotten when the store tells: it
+ * touches neither its request nor the daemon any more. */
 void api_free(struct api *a);
 
 /* The site of http.port, and of http.challengePort. Borrowed from A. */

@@ -1,0 +1,211 @@
+#include "body.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/jx.h"
+#include "lib/str.h"
+
+/* ---- problems ----------------------------------------------------------------------------- */
+
+json_t *body_text(const char *text)
+{
+    if (text == NULL) {
+        return json_null();
+    }
+    char *plain = strdup(text);
+    json_t *out = NULL;
+    if (plain != NULL) {
+        size_t n;
+        for (char *p = plain; *p != '\0'; p += n) {
+            n = str_utf8_len((const unsigned char *)p);
+            if (n == 0) {
+                *p = '?';
+                n = 1;
+            }
+        }
+        out = json_string(plain);
+    }
+    free(plain);
+    return out;
+}
+
+/* MEMBER "": the body as a whole. */
+static void add_problem(struct body_problems *p, const char *member, const char *why)
+{
+    if (p->count++ == 0) {
+        (void)err_set(&p->first, ERR_MALFORMED, "%s%s%s", member, *member != '\0' ? ": " : "", why);
+    }
+    if (p->list == NULL) {
+        p->list = json_array();
+    }
+    if (p->count <= BODY_PROBLEMS_MAX) {
+        json_array_append_new(p->list, json_pack("{s:o, s:o}", "member", body_text(member),
+                                                 "message", body_text(why)));
+    }
+}
+
+void body_problems_free(struct body_problems *p)
+{
+    json_decref(p->list);
+    *p = (struct body_problems){.list = NULL};
+}
+
+/* ---- bodies ------------------------------------------------------------------------------- */
+
+static void check_members(const json_t *object, const char *const *known, struct body_problems *p)
+{
+    const char *key;
+    json_t *value;
+    char why[160];
+    json_object_foreach((json_t *)object, key, value)
+    {
+        bool found = false;
+        for (size_t i = 0; known[i] != NULL; i++) {
+            found = found || strcmp(key, known[i]) == 0;
+        }
+        if (!found) {
+            const char *near = str_nearest(key, known);
+            snprintf(why, sizeof why, "not known here%s%s%s", near != NULL ? "; did you mean " : "",
+                     near != NULL ? near : "", near != NULL ? "?" : "");
+            add_problem(p, key, why);
+        }
+    }
+}
+
+/* The body as an object of KNOWN members; NULL if there is none, or a problem. */
+static json_t *read_object(const char *body, size_t len, const char *const *known,
+                           struct body_problems *p)
+{
+    struct err_info why = {.text = ""};
+    json_t *object = NULL;
+    if (len == 0) {
+        return NULL;
+    }
+    if (jx_parse_object(body, len, &object, &why) != ERR_OK) {
+        add_problem(p, "", why.text);
+        return NULL;
+    }
+    check_members(object, known, p);
+    return object;
+}
+
+/* What jx says of MEMBER, without the member in front. */
+static void add_jx_problem(struct body_problems *p, const char *member, const struct err_info *why)
+{
+    size_t skip = strlen(member) + 2;
+    add_problem(p, member, why->text + (strlen(why->text) >= skip ? skip : 0));
+}
+
+/* The text of MEMBER; NULL: there is none, or it is a problem. */
+static const char *read_text(const json_t *object, const char *member, struct body_problems *p)
+{
+    struct err_info why = {.text = ""};
+    const char *text = NULL;
+    enum err e = object != NULL ? jx_string(object, member, &text, &why) : ERR_NOTFOUND;
+    if (e != ERR_OK && e != ERR_NOTFOUND) {
+        add_jx_problem(p, member, &why);
+    }
+    return text;
+}
+
+bool body_read_user(const char *body, size_t len, char core[BODY_CORE_MAX + 1],
+                    struct body_problems *p)
+{
+    static const char *const known[] = {"core", NULL};
+    json_t *object = read_object(body, len, known, p);
+    const char *text = read_text(object, "core", p);
+    core[0] = '\0';
+    if (text != NULL && (text[0] == '\0' || strlen(text) > BODY_CORE_MAX)) {
+        add_problem(p, "core", "must be a core's id; leave it out to have one chosen");
+    } else if (text != NULL) {
+        memcpy(core, text, strlen(text) + 1);
+    }
+    json_decref(object);
+    return p->count == 0;
+}
+
+bool body_read_renew(const char *body, size_t len, struct body_problems *p)
+{
+    static const char *const known[] = {"hostname", NULL};
+    static const struct wire_name root = {.len = 1, .labels = 0, .bytes = {0}};
+    struct err_info why = {.text = ""};
+    struct wire_name name;
+    json_t *object = read_object(body, len, known, p);
+    const char *text = read_text(object, "hostname", p);
+    if (text != NULL && wire_name_owner(text, &root, &name, &why) != ERR_OK) {
+        add_problem(p, "hostname", why.text);
+    }
+    json_decref(object);
+    return p->count == 0;
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+static void on_value_problem(void *ctx, const char *where, const char *why)
+{
+    struct body_problems *p = ctx;
+    char member[128];
+    snprintf(member, sizeof member, "records.%s", where);
+    add_problem(p, member, why);
+}
+
+static void read_owner(const json_t *object, const struct wire_name *apex, struct body_records *out,
+                       struct body_problems *p)
+{
+    struct err_info why = {.text = ""};
+    size_t before = p->count;
+    const char *text = read_text(object, "subdomain", p);
+    if (text == NULL && p->count == before) {
+        add_problem(p, "subdomain", "must be a name below the domain, or \"@\" for the domain itself");
+    } else if (text != NULL && wire_name_owner(text, apex, &out->owner, &why) != ERR_OK) {
+        add_problem(p, "subdomain", why.text);
+    } else if (text != NULL) {
+        wire_name_to_relative(&out->owner, apex, out->name);
+    }
+}
+
+static void read_set(const json_t *object, const struct wire_name *apex, uint32_t default_ttl_s,
+                     struct body_records *out, struct body_problems *p)
+{
+    struct err_info why = {.text = ""};
+    const json_t *records = NULL;
+    size_t before = p->count;
+    if (object == NULL || jx_object(object, "records", &records, &why) != ERR_OK) {
+        add_problem(p, "records", "must be an object such as {\"a\": [\"192.0.2.1\"]}");
+        return;
+    }
+    char *text = json_dumps(records, JSON_COMPACT);
+    if (text == NULL || record_from_json(text, apex, default_ttl_s, &out->set, on_value_problem,
+                                         p) != ERR_OK) {
+        add_problem(p, "records", "cannot be read");
+    } else if (out->set.count == 0 && p->count == before) {
+        add_problem(p, "records", "holds no records; DELETE removes a name");
+    }
+    free(text);
+}
+
+bool body_read_records(const char *body, size_t len, const struct wire_name *apex,
+                       uint32_t default_ttl_s, struct body_records *out, struct body_problems *p)
+{
+    static const char *const known[] = {"subdomain", "records", NULL};
+    struct err_info why = {.text = ""};
+    *out = (struct body_records){.name = ""};
+    json_t *object = read_object(body, len, known, p);
+    if (object != NULL || len == 0) {
+        read_owner(object, apex, out, p);
+        read_set(object, apex, default_ttl_s, out, p);
+    }
+    if (p->count == 0 && record_check(&out->set, &out->owner, apex, &why) != ERR_OK) {
+        add_problem(p, "records", why.text);
+    }
+    json_decref(object);
+    return p->count == 0;
+}
+
+void body_records_free(struct body_records *r)
+{
+    record_set_free(&r->set);
+    r->set = (struct record_set){.count = 0};
+}

@@ -1,0 +1,16 @@
+/* From a request's target to a path and its parameters. Pure; any thread. */
+#ifndef HTTP_TARGET_H
+#define HTTP_TARGET_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+/* Decodes the path of TARGET (what is before '?') into OUT. ERR_MALFORMED: a broken %xx, a NUL or
+ * another control character, an encoded '/', "//", a segment "." or "..". ERR_LIMIT: longer than CAP. */
+enum err target_path(const char *target, char *out, size_t cap) MUST_USE;
+/* The first NAME=value of the query, decoded ('+' is a space). ERR_NOTFOUND, ERR_LIMIT,
+ * ERR_MALFORMED. */
+enum err target_query(const char *target, const char *name, char *out, size_t cap) MUST_USE;
+
+#endif
