@@ -17,18 +17,27 @@ static void begin(struct job *j, const uint8_t *in)
     j->counts[0] = question > 0;
 }
 
-/* Nothing of an answer that did not fit is sent (RFC 2181 §9). Over TCP there is nowhere to send
- * the client: an answer too large for 64 KB is a mistake of ours. */
+/* Nothing of an answer that did not fit is sent (RFC 2181 §9). From a connection there is nowhere to
+ * send the client: an answer too large for 64 KB is a mistake of ours. */
 static void truncate(struct job *j, uint16_t *flags)
 {
     write_nothing(j);
-    if (j->transport == ANSWER_TCP) {
+    if (j->transport != ANSWER_UDP) {
         j->rcode = RCODE_SERVFAIL;
         j->aa = false;
         return;
     }
     *flags |= WIRE_TC;
-    answer_count(&j->a->counters->truncated);
+    metrics_add(&j->a->counters->truncated, 1);
+}
+
+static void count(const struct job *j)
+{
+    /* Without a question that could be read there is no type. */
+    uint16_t type = j->q.question_len > 0 ? j->q.qtype : 0;
+    metrics_add(&j->a->counters
+                     ->queries[j->transport][answer_type_index(type)][answer_rcode_index(j->rcode)],
+                1);
 }
 
 static size_t finish(struct job *j)
@@ -43,7 +52,7 @@ static size_t finish(struct job *j)
     for (unsigned i = 0; i < 4; i++) {
         put_u16(j->out + 4 + 2 * i, j->counts[i]);
     }
-    answer_count(&j->a->counters->rcodes[j->rcode]);
+    count(j);
     j->a->turn++;
     return j->len;
 }
@@ -54,7 +63,8 @@ size_t answer_query(struct answerer *a, enum answer_transport transport, const u
     struct job j;
     enum wire_verdict verdict = wire_query_parse(in, len, &j.q);
     if (verdict == WIRE_DROP) {
-        answer_count(&a->counters->dropped);
+        enum answer_drop why = len < WIRE_HEADER_LEN ? ANSWER_DROP_SHORT : ANSWER_DROP_ANSWER;
+        metrics_add(&a->counters->dropped[why], 1);
         return 0;
     }
     j.a = a;
@@ -64,7 +74,6 @@ size_t answer_query(struct answerer *a, enum answer_transport transport, const u
     j.aa = false;
     j.overflow = false;
     memset(j.counts, 0, sizeof j.counts);
-    answer_count(&a->counters->queries[transport]);
     if (verdict != WIRE_QUERY) {
         j.q.edns.present = false; /* what could not be read cannot be answered in kind */
     }
@@ -81,7 +90,7 @@ size_t answer_query(struct answerer *a, enum answer_transport transport, const u
         break;
     default:
         if (j.q.trailing) {
-            answer_count(&a->counters->trailing);
+            metrics_add(&a->counters->trailing, 1);
         }
         if (policy_admit(&j)) {
             solve(&j);

@@ -42,6 +42,7 @@ bool write_record(struct job *j, enum section section, uint16_t type, uint16_t c
 void write_negative(struct job *j);
 /* Takes back all that was written. */
 void write_nothing(struct job *j);
+/* Of the OPT record without padding: what has to fit. */
 size_t write_opt_len(const struct job *j);
 void write_opt(struct job *j);
 

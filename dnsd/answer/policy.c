@@ -77,7 +77,7 @@ bool policy_admit(struct job *j)
 size_t policy_limit(const struct job *j)
 {
     size_t asked = j->q.edns.udp_size;
-    if (j->transport == ANSWER_TCP) {
+    if (j->transport != ANSWER_UDP) {
         return ANSWER_TCP_MAX;
     }
     if (!j->q.edns.present || asked < 512) {

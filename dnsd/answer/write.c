@@ -4,6 +4,8 @@
 #include "answer_priv.h"
 #include "lib/buf.h"
 
+#define PADDING_BLOCK 468 /* RFC 8467 §4.1 */
+
 static uint8_t *take(struct job *j, size_t n)
 {
     if (j->limit - j->len < n) {
@@ -92,7 +94,18 @@ static size_t nsid_len(const struct job *j)
 
 static bool keepalive(const struct job *j)
 {
-    return j->q.edns.keepalive && j->transport == ANSWER_TCP; /* RFC 7828 §3.3.1: not over UDP */
+    return j->q.edns.keepalive && j->transport != ANSWER_UDP; /* RFC 7828 §3.3.1: not over UDP */
+}
+
+/* Octets of the padding option behind an answer of LEN octets, its header included (RFC 8467 §4.1).
+ * Clear text is not worth hiding the length of, and the option gives way to the answer. */
+static size_t padding_len(const struct job *j, size_t len)
+{
+    if (!j->q.edns.padding || j->transport != ANSWER_TLS || len + 4 > ANSWER_TCP_MAX) {
+        return 0;
+    }
+    size_t padded = (len + 4 + PADDING_BLOCK - 1) / PADDING_BLOCK * PADDING_BLOCK;
+    return (padded < ANSWER_TCP_MAX ? padded : ANSWER_TCP_MAX) - len;
 }
 
 size_t write_opt_len(const struct job *j)
@@ -111,6 +124,8 @@ void write_opt(struct job *j)
     if (len == 0) {
         return;
     }
+    size_t padding = padding_len(j, j->len + len);
+    len += padding;
     struct buf_writer w = buf_writer_of(j->out + j->len, len);
     buf_put_u8(&w, 0);
     buf_put_u16(&w, TYPE_OPT);
@@ -128,6 +143,14 @@ void write_opt(struct job *j)
         buf_put_u16(&w, EDNS_OPTION_KEEPALIVE);
         buf_put_u16(&w, 2);
         buf_put_u16(&w, j->a->config->keepalive_ds);
+    }
+    if (padding > 0) {
+        buf_put_u16(&w, EDNS_OPTION_PADDING);
+        buf_put_u16(&w, (uint16_t)(padding - 4));
+        uint8_t *zeros = buf_room(&w, padding - 4); /* RFC 7830 §3 */
+        if (zeros != NULL) {
+            memset(zeros, 0, padding - 4);
+        }
     }
     j->len += len;
     j->counts[SECTION_ADDITIONAL]++;

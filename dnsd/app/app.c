@@ -315,7 +315,7 @@ static enum err start_workers(struct app *a, struct err_info *info)
     struct answer_config answer;
     const struct zone_snapshot *first = zone_current(a->zone);
     app_answer_config(a, &answer);
-    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, first,
+    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, first, NULL,
                                   &a->server, info);
     zone_snapshot_unref(first);
     if (e != ERR_OK) {

@@ -8,13 +8,8 @@
 
 struct totals {
     uint64_t udp, tcp, dropped, truncated, send_failed, tcp_open, tcp_evicted;
-    uint64_t rcodes[17];
+    uint64_t rcodes[ANSWER_RCODES];
 };
-
-static uint64_t get(const _Atomic uint64_t *counter)
-{
-    return atomic_load_explicit((_Atomic uint64_t *)counter, memory_order_relaxed);
-}
 
 static void add_up(const struct app *a, struct totals *t)
 {
@@ -23,29 +18,26 @@ static void add_up(const struct app *a, struct totals *t)
     }
     for (unsigned i = 0; i < net_server_workers(a->server); i++) {
         const struct net_counters *c = net_server_counters(a->server, i);
-        t->udp += get(&c->answer.queries[ANSWER_UDP]);
-        t->tcp += get(&c->answer.queries[ANSWER_TCP]);
-        t->dropped += get(&c->answer.dropped);
-        t->truncated += get(&c->answer.truncated);
-        t->send_failed += get(&c->udp_send_failed);
-        t->tcp_open += get(&c->tcp_open);
-        t->tcp_evicted += get(&c->tcp_evicted);
-        for (unsigned j = 0; j < 17; j++) {
-            t->rcodes[j] += get(&c->answer.rcodes[j]);
+        t->udp += answer_queries_over(&c->answer, ANSWER_UDP);
+        t->tcp += answer_queries_over(&c->answer, ANSWER_TCP);
+        t->dropped += metrics_get(&c->answer.dropped[ANSWER_DROP_SHORT]) +
+                      metrics_get(&c->answer.dropped[ANSWER_DROP_ANSWER]) +
+                      metrics_get(&c->answer.dropped[ANSWER_DROP_PORT_ZERO]);
+        t->truncated += metrics_get(&c->answer.truncated);
+        t->send_failed += metrics_get(&c->answer.dropped[ANSWER_DROP_SEND_FAILED]);
+        t->tcp_open += metrics_get(&c->conns[ANSWER_TCP].open);
+        t->tcp_evicted += metrics_get(&c->conns[ANSWER_TCP].evicted);
+        for (unsigned j = 0; j < ANSWER_RCODES; j++) {
+            t->rcodes[j] += answer_queries_with(&c->answer, j);
         }
     }
 }
 
 static json_t *rcodes(const struct totals *t)
 {
-    static const char *const names[17] = {
-        [0] = "NOERROR", [1] = "FORMERR", [2] = "SERVFAIL", [3] = "NXDOMAIN",
-        [4] = "NOTIMP",  [5] = "REFUSED", [16] = "BADVERS"};
     json_t *o = json_object();
-    for (unsigned i = 0; i < 17; i++) {
-        if (names[i] != NULL) {
-            json_object_set_new(o, names[i], json_integer((json_int_t)t->rcodes[i]));
-        }
+    for (unsigned i = 0; i < ANSWER_RCODES - 1; i++) { /* no answer of ours is among the others */
+        json_object_set_new(o, answer_rcode_text(i), json_integer((json_int_t)t->rcodes[i]));
     }
     return o;
 }

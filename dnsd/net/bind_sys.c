@@ -10,7 +10,8 @@
 #include "lib/mem.h"
 #include "net.h"
 
-/* The port is the system's choice for UDP; whether TCP has it too is luck, so it may try again. */
+/* The port is the system's choice for one kind of socket; whether it suits the rest is luck, so it
+ * may try again. */
 #define PORT_TRIES 32
 /* A burst of a tenth of a second at 300,000 packets; the system's own limit caps it silently. */
 #define SOCKET_BUFFER (4 * 1024 * 1024)
@@ -60,14 +61,14 @@ static socklen_t length_of(const struct net_address *a)
 static enum err explain(const struct net_address *a, int type, int code, struct err_info *info)
 {
     char text[NET_ADDRESS_TEXT_MAX];
-    const char *kind = type == SOCK_DGRAM ? "udp" : "tcp";
+    const char *kind = a->tls ? "tls" : type == SOCK_DGRAM ? "udp" : "tcp";
     net_address_text(a, text);
     switch (code) {
     case EADDRINUSE:
         return err_set(info, ERR_BUSY,
                        "cannot listen on %s (%s): another program has this port; find it with `ss "
-                       "-lnp` and stop it, or choose another dns.port or dns.ip",
-                       text, kind);
+                       "-lnp` and stop it, or choose another %s or dns.ip",
+                       text, kind, a->tls ? "http.dotPort" : "dns.port");
     case EACCES:
     case EPERM:
         return err_set(
@@ -157,10 +158,13 @@ static int probe(const struct net_address *a, int type)
     return 0;
 }
 
-static enum err bind_kind(struct net_bound *b, int type, int *fds, unsigned workers,
+static enum err bind_kind(struct net_bound *b, int type, int *fds, unsigned count,
                           struct err_info *info)
 {
-    for (unsigned i = 0; i < workers; i++) {
+    if (probe(&b->address, type) != 0) {
+        return explain(&b->address, type, errno, info);
+    }
+    for (unsigned i = 0; i < count; i++) {
         fds[i] = bind_one(&b->address, type, true);
         if (fds[i] < 0) {
             return explain(&b->address, type, errno, info);
@@ -169,89 +173,124 @@ static enum err bind_kind(struct net_bound *b, int type, int *fds, unsigned work
     return ERR_OK;
 }
 
-/* Which port 0 stands for: one that both kinds can have. */
-static enum err pick_port(struct net_address *a, struct err_info *info)
+/* An address of the other kind has A's port: a client must be able to tell by the port what is
+ * spoken. */
+static bool is_other_kinds(const struct net_sockets *s, struct net_address *a)
 {
+    for (size_t i = 0; i < s->count; i++) {
+        struct net_address *other = &s->bound[i].address;
+        if (other->tls != a->tls && *port_of(other) == *port_of(a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which port 0 stands for: one that both UDP and TCP can have; for TLS, one that TCP can. */
+static enum err pick_port(const struct net_sockets *s, struct net_address *a, struct err_info *info)
+{
+    int type = a->tls ? SOCK_STREAM : SOCK_DGRAM;
     for (int i = 0; i < PORT_TRIES; i++) {
         struct net_address try = *a;
         socklen_t len = sizeof try.sa;
-        int fd = bind_one(a, SOCK_DGRAM, false);
+        int fd = bind_one(a, type, false);
         if (fd < 0) {
-            return explain(a, SOCK_DGRAM, errno, info);
+            return explain(a, type, errno, info);
         }
         getsockname(fd, (struct sockaddr *)&try.sa, &len);
-        int tcp = probe(&try, SOCK_STREAM);
+        bool fits = !is_other_kinds(s, &try) && (a->tls || probe(&try, SOCK_STREAM) == 0);
         close(fd);
-        if (tcp == 0) {
+        if (fits) {
             *a = try;
             return ERR_OK;
         }
     }
-    return err_set(info, ERR_BUSY, "no port that is free for udp and tcp");
+    return err_set(info, ERR_BUSY, "no port that is free for %s", a->tls ? "tls" : "udp and tcp");
 }
 
-static enum err bind_address(struct net_bound *b, unsigned workers, struct err_info *info)
+/* One port for all of a kind: A is the I-th address. */
+static enum err choose_port(struct net_sockets *s, size_t i, struct err_info *info)
 {
-    b->udp = mem_xalloc(workers * sizeof *b->udp);
-    b->tcp = mem_xalloc(workers * sizeof *b->tcp);
-    for (unsigned i = 0; i < workers; i++) {
-        b->udp[i] = -1;
-        b->tcp[i] = -1;
+    struct net_address *a = &s->bound[i].address;
+    for (size_t j = 0; j < i; j++) {
+        if (s->bound[j].address.tls == a->tls) {
+            *port_of(a) = *port_of(&s->bound[j].address);
+            return ERR_OK;
+        }
     }
+    return pick_port(s, a, info);
+}
+
+static enum err bind_address(struct net_sockets *s, size_t i, struct err_info *info)
+{
+    struct net_bound *b = &s->bound[i];
     if (*port_of(&b->address) == 0) {
-        enum err e = pick_port(&b->address, info);
+        enum err e = choose_port(s, i, info);
         if (e != ERR_OK) {
             return e;
         }
     }
-    if (probe(&b->address, SOCK_DGRAM) != 0) {
-        return explain(&b->address, SOCK_DGRAM, errno, info);
+    if (b->address.tls) {
+        return bind_kind(b, SOCK_STREAM, b->tcp + s->workers, s->tls_workers, info);
     }
-    if (probe(&b->address, SOCK_STREAM) != 0) {
-        return explain(&b->address, SOCK_STREAM, errno, info);
+    enum err e = bind_kind(b, SOCK_DGRAM, b->udp, s->workers, info);
+    return e == ERR_OK ? bind_kind(b, SOCK_STREAM, b->tcp, s->workers, info) : e;
+}
+
+static int *no_descriptors(unsigned count)
+{
+    int *fds = mem_xalloc(count * sizeof *fds);
+    for (unsigned i = 0; i < count; i++) {
+        fds[i] = -1;
     }
-    enum err e = bind_kind(b, SOCK_DGRAM, b->udp, workers, info);
-    return e == ERR_OK ? bind_kind(b, SOCK_STREAM, b->tcp, workers, info) : e;
+    return fds;
 }
 
 enum err net_sockets_bind(const struct net_address *addresses, size_t count, unsigned workers,
                           struct net_sockets *out, struct err_info *info)
 {
+    enum err e = ERR_OK;
     *out = (struct net_sockets){.workers = workers};
     if (count > NET_ADDRESSES_MAX || workers == 0 || workers > NET_WORKERS_MAX) {
         return err_set(info, ERR_LIMIT, "at most %d addresses and %d workers", NET_ADDRESSES_MAX,
                        NET_WORKERS_MAX);
     }
+    for (size_t i = 0; i < count; i++) {
+        if (addresses[i].tls) {
+            out->tls_workers = workers < NET_TLS_WORKERS ? workers : NET_TLS_WORKERS;
+        }
+    }
     out->bound = mem_xalloc(count * sizeof *out->bound);
     for (; out->count < count; out->count++) {
         struct net_bound *b = &out->bound[out->count];
         b->address = addresses[out->count];
-        if (*port_of(&b->address) == 0 && out->count > 0) {
-            *port_of(&b->address) = *port_of(&out->bound[0].address); /* one port for all */
-        }
-        enum err e = bind_address(b, workers, info);
-        if (e != ERR_OK) {
-            out->count++;
-            net_sockets_close(out);
-            return e;
+        b->udp = no_descriptors(workers + out->tls_workers);
+        b->tcp = no_descriptors(workers + out->tls_workers);
+    }
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        e = bind_address(out, i, info);
+    }
+    if (e != ERR_OK) {
+        net_sockets_close(out);
+    }
+    return e;
+}
+
+static void close_all(int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
         }
     }
-    return ERR_OK;
+    free(fds);
 }
 
 void net_sockets_close(struct net_sockets *s)
 {
     for (size_t i = 0; i < s->count; i++) {
-        for (unsigned j = 0; j < s->workers; j++) {
-            if (s->bound[i].udp[j] >= 0) {
-                close(s->bound[i].udp[j]);
-            }
-            if (s->bound[i].tcp[j] >= 0) {
-                close(s->bound[i].tcp[j]);
-            }
-        }
-        free(s->bound[i].udp);
-        free(s->bound[i].tcp);
+        close_all(s->bound[i].udp, s->workers + s->tls_workers);
+        close_all(s->bound[i].tcp, s->workers + s->tls_workers);
     }
     free(s->bound);
     *s = (struct net_sockets){.bound = NULL};

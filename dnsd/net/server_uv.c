@@ -26,6 +26,7 @@ struct net_server {
     struct loop_box box;     /* the control loop's */
     struct thread **threads; /* owned */
     unsigned count, running;
+    unsigned plain; /* the first of them; the others serve TLS */
     void (*done)(void *ctx);
     void *ctx; /* borrowed */
 };
@@ -123,13 +124,16 @@ static enum err thread_prepare(struct thread *t, struct net_sockets *sockets, un
 
 enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
                           const struct answer_config *config, const struct net_limits *limits,
-                          const struct zone_snapshot *first, struct net_server **out,
-                          struct err_info *info)
+                          const struct zone_snapshot *first, struct tls_context *tls,
+                          struct net_server **out, struct err_info *info)
 {
     struct net_server *s = mem_xalloc(sizeof *s);
+    unsigned shares = sockets->workers + sockets->tls_workers;
     enum err e = loop_box_open(&s->box, control);
-    s->threads = mem_xalloc(sockets->workers * sizeof(struct thread *));
-    for (unsigned i = 0; i < sockets->workers && e == ERR_OK; i++) {
+    (void)tls;
+    s->threads = mem_xalloc(shares * sizeof(struct thread *));
+    s->plain = sockets->workers;
+    for (unsigned i = 0; i < shares && e == ERR_OK; i++) {
         s->threads[i] = thread_new(s, config, limits);
         s->count++;
         e = thread_prepare(s->threads[i], sockets, i, info);
@@ -142,7 +146,8 @@ enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
         if (uv_thread_create(&s->threads[i]->id, run_thread, s->threads[i]) != 0) {
             return err_set(info, ERR_IO, "cannot start a worker's thread");
         }
-        snprintf(name, sizeof name, "dns-worker-%u", i % 1000);
+        snprintf(name, sizeof name, i < s->plain ? "dns-worker-%u" : "dns-tls-%u",
+                 (i < s->plain ? i : i - s->plain) % 1000);
         pthread_setname_np(s->threads[i]->id, name);
         s->running++;
     }
@@ -172,6 +177,11 @@ void net_server_publish(struct net_server *s, const struct zone_snapshot *snapsh
 unsigned net_server_workers(const struct net_server *s)
 {
     return s->count;
+}
+
+unsigned net_server_tls_workers(const struct net_server *s)
+{
+    return s->count - s->plain;
 }
 
 const struct net_counters *net_server_counters(const struct net_server *s, unsigned worker)

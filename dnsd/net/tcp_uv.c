@@ -18,10 +18,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "conn.h"
 #include "dnsd/wire/query.h"
+#include "latency.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
-#include "worker.h"
 
 #define BACKLOG 4096
 #define TICK_MS 250
@@ -31,50 +32,8 @@
 struct tcp_listener {
     uv_tcp_t tcp;
     struct net_worker *w; /* borrowed */
+    bool waits;           /* somebody is at the door, until the spare can show him out */
 };
-
-struct tcp_conn {
-    uv_tcp_t tcp;
-    uv_write_t write;
-    struct net_worker *w;         /* borrowed */
-    struct tcp_conn *prev, *next; /* the worker's list, the longest idle first */
-    struct tcp_conn *same_next;   /* same bucket */
-    uint64_t client;              /* v4 address, or the first 64 bits of v6 */
-    uint8_t *in;                  /* owned: octets not yet answered; NULL: none */
-    size_t in_len, in_cap;
-    uint8_t *unsent; /* owned: being written; NULL: nothing is */
-    size_t unsent_len;
-    uint64_t since_ms; /* when what we wait for began: query, rest of the frame, writing */
-    uint64_t full_ms;  /* when a read filled the buffer: there is more, but others are waiting */
-    bool closing;
-};
-
-/* ---- the list and the buckets -------------------------------------------------------------- */
-
-static struct tcp_conn **bucket_of(struct net_worker *w, uint64_t client)
-{
-    return &w->bucket[(client * 0x9e3779b97f4a7c15u) >> 54];
-}
-
-static void list_add(struct net_worker *w, struct tcp_conn *c)
-{
-    c->prev = w->last;
-    c->next = NULL;
-    *(w->last != NULL ? &w->last->next : &w->first) = c;
-    w->last = c;
-}
-
-static void list_remove(struct net_worker *w, struct tcp_conn *c)
-{
-    *(c->prev != NULL ? &c->prev->next : &w->first) = c->next;
-    *(c->next != NULL ? &c->next->prev : &w->last) = c->prev;
-}
-
-static void touch(struct tcp_conn *c)
-{
-    list_remove(c->w, c);
-    list_add(c->w, c);
-}
 
 static uint64_t client_of(const uv_tcp_t *tcp)
 {
@@ -109,16 +68,11 @@ static void conn_close(struct tcp_conn *c)
         return;
     }
     c->closing = true;
-    list_remove(w, c);
-    struct tcp_conn **at = bucket_of(w, c->client);
-    while (*at != c) {
-        at = &(*at)->same_next;
-    }
-    *at = c->same_next;
-    if (--w->conns == 0) {
+    conns_remove(c);
+    if (w->conns == 0) {
         uv_timer_stop(&w->timer);
     }
-    net_add(&w->counters.tcp_open, -1);
+    metrics_add(&worker_conns(w)->open, UINT64_MAX); /* one less */
     uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
 }
 
@@ -143,12 +97,6 @@ static bool may_go(const struct tcp_conn *c)
     return c->w->closing && is_settled(c) && !has_unread(c);
 }
 
-static void evict(struct tcp_conn *c)
-{
-    net_add(&c->w->counters.tcp_evicted, 1);
-    conn_close(c);
-}
-
 /* ---- answering --------------------------------------------------------------------------- */
 
 static void read_start(struct tcp_conn *c);
@@ -167,6 +115,7 @@ static void on_written(uv_write_t *req, int status)
         return;
     }
     c->since_ms = uv_now(c->w->loop);
+    c->w->began_ns = latency_now_ns();
     proceed(c);
 }
 
@@ -204,17 +153,27 @@ static bool flush(struct tcp_conn *c, size_t n)
     return true;
 }
 
+/* Hands the answers to QUERIES, OUT octets, to the kernel. False: the connection is gone. */
+static bool hand_over(struct tcp_conn *c, size_t out, uint64_t queries)
+{
+    struct net_worker *w = c->w;
+    bool there = flush(c, out);
+    latency_add(&w->counters.latency[w->streams], latency_now_ns() - w->began_ns, queries);
+    return there;
+}
+
 /* Answers whole frames from BYTES until none is left or the peer has to read first. Returns how
  * many octets are done with; *gone if the connection is. */
 static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len, bool *gone)
 {
     struct net_worker *w = c->w;
     size_t done = 0, out = 0;
+    uint64_t queries = 0;
     *gone = false;
     while (c->unsent == NULL && len - done >= 2) {
         size_t frame = get_u16(bytes + done);
         if (frame < WIRE_HEADER_LEN) {
-            if (flush(c, out)) {
+            if (hand_over(c, out, queries)) {
                 conn_close(c); /* not even a header: no DNS client */
             }
             *gone = true;
@@ -224,22 +183,24 @@ static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len
             break;
         }
         size_t n =
-            answer_query(&w->answerer, ANSWER_TCP, bytes + done + 2, frame, w->tcp_write + out + 2);
+            answer_query(&w->answerer, w->streams, bytes + done + 2, frame, w->tcp_write + out + 2);
         done += 2 + frame;
         if (n > 0) {
             put_u16(w->tcp_write + out, (uint16_t)n);
             out += 2 + n;
+            queries++;
         }
         /* Stop where another answer of any size might not fit, or the peer is owed enough. */
         if (out + 2 + ANSWER_TCP_MAX > sizeof w->tcp_write || out >= w->limits->tcp_unsent) {
-            if (!flush(c, out)) {
+            if (!hand_over(c, out, queries)) {
                 *gone = true;
                 return done;
             }
             out = 0;
+            queries = 0;
         }
     }
-    *gone = out > 0 && !flush(c, out);
+    *gone = out > 0 && !hand_over(c, out, queries);
     return done;
 }
 
@@ -301,7 +262,7 @@ static void take(struct tcp_conn *c, const uint8_t *bytes, size_t len)
     bool gone = false;
     size_t done = 0;
     bool mid_frame = c->in_len > 0;
-    touch(c);
+    conns_touch(c);
     if (!mid_frame) {
         done = answer_frames(c, bytes, len, &gone);
         if (gone) {
@@ -332,6 +293,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct tcp_conn *c = stream->data;
     if (n > 0) {
         c->full_ms = n == TCP_READ_MAX ? uv_now(c->w->loop) : 0;
+        c->w->began_ns = latency_now_ns();
         take(c, (const uint8_t *)buf->base, (size_t)n);
     } else if (n < 0 && n != UV_ENOBUFS) {
         conn_close(c);
@@ -348,23 +310,6 @@ static void read_start(struct tcp_conn *c)
 
 /* ---- coming in --------------------------------------------------------------------------- */
 
-static void make_room(struct net_worker *w, uint64_t client)
-{
-    unsigned same = 0;
-    struct tcp_conn *idlest = NULL;
-    for (struct tcp_conn *c = *bucket_of(w, client); c != NULL; c = c->same_next) {
-        if (c->client == client) {
-            same++;
-            idlest = idlest == NULL || c->since_ms < idlest->since_ms ? c : idlest;
-        }
-    }
-    if (idlest != NULL && same >= w->limits->tcp_per_client) {
-        evict(idlest);
-    } else if (w->conns >= w->conns_max) {
-        evict(w->first);
-    }
-}
-
 static uint64_t patience(const struct tcp_conn *c)
 {
     const struct net_limits *l = c->w->limits;
@@ -380,44 +325,94 @@ static void on_tick(uv_timer_t *timer)
         bool too_long = w->closing && now - w->closing_ms >= w->limits->tcp_write_ms;
         if (too_long || now - c->since_ms >= patience(c)) {
             if (!is_settled(c)) {
-                net_add(&w->counters.tcp_timed_out, 1);
+                metrics_add(&worker_conns(w)->timed_out, 1);
             }
             conn_close(c);
         }
     }
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static void let_in(struct tcp_listener *l);
+
+static void on_spare_closed(uv_handle_t *h)
 {
-    struct tcp_listener *l = server->data;
+    struct net_worker *w = h->data;
+    w->spare_busy = false;
+    for (size_t i = 0; i < w->addresses && !w->closing; i++) {
+        struct tcp_listener *l = w->tcp[i];
+        if (l != NULL && l->waits) {
+            l->waits = false;
+            let_in(l);
+        }
+    }
+    worker_handle_gone(w);
+}
+
+/* Who cannot stay is taken in all the same, and shown out: libuv hears of nobody else at this door as
+ * long as one is standing in it. */
+static void show_out(struct tcp_listener *l)
+{
     struct net_worker *w = l->w;
-    struct tcp_conn *c = status == 0 ? calloc(1, sizeof *c) : NULL;
+    if (w->spare_busy) {
+        l->waits = true;
+        return;
+    }
+    uv_tcp_init(w->loop, &w->spare);
+    w->spare.data = w;
+    w->spare_busy = true;
+    w->handles++;
+    metrics_add(&worker_conns(w)->refused, 1);
+    (void)uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&w->spare); /* either way he is gone */
+    uv_close((uv_handle_t *)&w->spare, on_spare_closed);
+}
+
+static void make_room(struct net_worker *w, uint64_t client)
+{
+    struct tcp_conn *c = conns_in_the_way(w, client);
+    if (c != NULL) {
+        metrics_add(&worker_conns(w)->evicted, 1);
+        conn_close(c);
+    }
+}
+
+static void let_in(struct tcp_listener *l)
+{
+    struct net_worker *w = l->w;
+    struct tcp_conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        net_add(&w->counters.tcp_refused, 1);
+        show_out(l);
         return;
     }
     uv_tcp_init(w->loop, &c->tcp);
     c->tcp.data = c;
     c->w = w;
     w->handles++;
-    if (uv_accept(server, (uv_stream_t *)&c->tcp) != 0) {
-        net_add(&w->counters.tcp_refused, 1);
+    if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&c->tcp) != 0) {
+        metrics_add(&worker_conns(w)->refused, 1);
         uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
         return;
     }
     c->client = client_of(&c->tcp);
     make_room(w, c->client);
-    c->same_next = *bucket_of(w, c->client);
-    *bucket_of(w, c->client) = c;
-    list_add(w, c);
-    c->since_ms = uv_now(w->loop);
-    if (w->conns++ == 0) {
+    if (w->conns == 0) {
         uv_timer_start(&w->timer, on_tick, TICK_MS, TICK_MS);
     }
-    net_add(&w->counters.tcp_accepted, 1);
-    net_add(&w->counters.tcp_open, 1);
+    conns_add(c);
+    c->since_ms = uv_now(w->loop);
+    metrics_add(&worker_conns(w)->accepted, 1);
+    metrics_add(&worker_conns(w)->open, 1);
     uv_tcp_nodelay(&c->tcp, 1);
     read_start(c);
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct tcp_listener *l = server->data;
+    if (status == 0) {
+        let_in(l);
+    } else {
+        metrics_add(&worker_conns(l->w)->refused, 1); /* out of files: libuv has closed it */
+    }
 }
 
 enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out)

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "latency.h"
 #include "lib/mem.h"
 #include "worker.h"
 
@@ -88,21 +89,19 @@ static void send_all(struct udp *u, unsigned count)
         if (n < 0 && errno == EINTR) {
             continue;
         }
-        net_add(&u->w->counters.udp_send_failed, 1);
+        metrics_add(&u->w->counters.answer.dropped[ANSWER_DROP_SEND_FAILED], 1);
         done++;
     }
 }
 
-static int round_of(struct udp *u)
+/* Answers N messages of the round; how many are to be sent. */
+static unsigned answer_all(struct udp *u, unsigned n)
 {
-    prepare(u);
-    int n = recvmmsg(u->fd, u->in, UDP_BATCH, MSG_DONTWAIT, NULL);
     unsigned out = 0;
-    u->used = n > 0 ? (unsigned)n : 0;
-    for (int i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++) {
         uint8_t *buf = u->w->udp_buf[i];
         if (from_port_zero(&u->peer[i])) {
-            net_add(&u->w->counters.answer.dropped, 1);
+            metrics_add(&u->w->counters.answer.dropped[ANSWER_DROP_PORT_ZERO], 1);
             continue;
         }
         size_t len = answer_query(&u->w->answerer, ANSWER_UDP, buf, u->in[i].msg_len, buf);
@@ -116,7 +115,21 @@ static int round_of(struct udp *u)
         }
         out++;
     }
+    return out;
+}
+
+static int round_of(struct udp *u)
+{
+    prepare(u);
+    int n = recvmmsg(u->fd, u->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+    u->used = n > 0 ? (unsigned)n : 0;
+    if (n <= 0) {
+        return n;
+    }
+    uint64_t began = latency_now_ns();
+    unsigned out = answer_all(u, u->used);
     send_all(u, out);
+    latency_add(&u->w->counters.latency[ANSWER_UDP], latency_now_ns() - began, out);
     return n;
 }
 

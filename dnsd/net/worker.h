@@ -1,4 +1,4 @@
-/* Inside of a worker, shared by udp_uv.c, tcp_uv.c and worker_uv.c. */
+/* Inside of a worker, shared by the files of this folder. */
 #ifndef DNSD_NET_WORKER_H
 #define DNSD_NET_WORKER_H
 
@@ -30,8 +30,15 @@ struct net_worker {
     /* connections, the longest idle first */
     struct tcp_conn *first, *last;
     struct tcp_conn *bucket[TCP_BUCKETS]; /* by client */
+    uint64_t bucket_key;                  /* random, odd: nobody outside knows who is beside whom */
     unsigned conns, conns_max;
+    enum answer_transport streams; /* what they are: ANSWER_TCP or ANSWER_TLS */
+    uint64_t began_ns;             /* when what is being answered was received */
     uv_timer_t timer;
+
+    /* Takes connections there is no memory for, and closes them. */
+    uv_tcp_t spare;
+    bool spare_busy;
 
     unsigned handles; /* open ones: the worker ends with the last */
     bool closing;
@@ -44,11 +51,9 @@ struct net_worker {
     uint8_t tcp_write[TCP_WRITE_MAX];
 };
 
-static inline void net_add(_Atomic uint64_t *counter, int64_t n)
+static inline struct net_conn_counters *worker_conns(struct net_worker *w)
 {
-    atomic_store_explicit(counter,
-                          atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t)n,
-                          memory_order_relaxed);
+    return &w->counters.conns[w->streams];
 }
 
 /* A handle was closed. */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,7 +10,9 @@ const struct net_limits net_limits_default = {
     .tcp_idle_ms = 10000,
     .tcp_frame_ms = 2000,
     .tcp_write_ms = 2000,
+    .tls_handshake_ms = 5000,
     .tcp_clients = 0,
+    .tls_clients = 5000,
     .tcp_per_client = 16,
     .tcp_unsent = 65536,
 };
@@ -28,6 +31,13 @@ static unsigned clients_max(const struct net_limits *limits, unsigned workers)
     }
     rlim_t share = files.rlim_cur / 2 / workers;
     return share < CLIENTS_MIN ? CLIENTS_MIN : share > 100000 ? 100000 : (unsigned)share;
+}
+
+const char *net_tls_version_text(enum net_tls_version version)
+{
+    static const char *const texts[NET_TLS_VERSIONS] = {"TLSv1.2", "TLSv1.3"};
+    assert(version < NET_TLS_VERSIONS);
+    return texts[version];
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -55,35 +65,54 @@ void worker_handle_gone(struct net_worker *w)
     }
 }
 
-static enum err open_address(struct net_worker *w, struct net_bound *b, unsigned index)
+/* What the address has for this share: datagrams and connections, connections only, or nothing. */
+static enum err open_address(struct net_worker *w, struct net_bound *b, unsigned share)
 {
     size_t i = w->addresses;
-    enum err e = udp_open(w, b->udp[index], &b->address, &w->udp[i]);
-    if (e != ERR_OK) {
-        return e;
+    enum err e = ERR_OK;
+    if (b->tcp[share] < 0) {
+        return ERR_OK;
     }
-    b->udp[index] = -1;
+    if (b->udp[share] >= 0) {
+        e = udp_open(w, b->udp[share], &b->address, &w->udp[i]);
+        if (e != ERR_OK) {
+            return e;
+        }
+        b->udp[share] = -1;
+    }
     w->addresses++;
-    e = tcp_open(w, b->tcp[index], &w->tcp[i]);
-    b->tcp[index] = -1;
+    e = tcp_open(w, b->tcp[share], &w->tcp[i]);
+    b->tcp[share] = -1;
     return e;
 }
 
-enum err net_worker_open(uv_loop_t *loop, struct net_sockets *sockets, unsigned index,
+static void prepare(struct net_worker *w, const struct net_sockets *sockets, unsigned share,
+                    const struct net_limits *limits)
+{
+    w->limits = limits;
+    w->streams = share < sockets->workers ? ANSWER_TCP : ANSWER_TLS;
+    w->conns_max = clients_max(limits, sockets->workers + sockets->tls_workers);
+    if (w->streams == ANSWER_TLS && w->conns_max > limits->tls_clients) {
+        w->conns_max = limits->tls_clients;
+    }
+    uv_random(NULL, NULL, &w->bucket_key, sizeof w->bucket_key, 0, NULL);
+    w->bucket_key |= 1;
+}
+
+enum err net_worker_open(uv_loop_t *loop, struct net_sockets *sockets, unsigned share,
                          const struct answer_config *config, const struct net_limits *limits,
                          struct net_worker **out, struct err_info *info)
 {
     struct net_worker *w = mem_xalloc(sizeof *w);
     w->loop = loop;
-    w->limits = limits;
-    w->conns_max = clients_max(limits, sockets->workers);
+    prepare(w, sockets, share, limits);
     w->answerer.config = config;
     w->answerer.counters = &w->counters.answer;
     w->timer.data = w;
     uv_timer_init(loop, &w->timer);
     w->handles = 1;
     for (size_t i = 0; i < sockets->count; i++) {
-        enum err e = open_address(w, &sockets->bound[i], index);
+        enum err e = open_address(w, &sockets->bound[i], share);
         if (e != ERR_OK) {
             char text[NET_ADDRESS_TEXT_MAX];
             net_address_text(&sockets->bound[i].address, text);
@@ -117,7 +146,9 @@ void net_worker_close(struct net_worker *w, void (*done)(void *ctx), void *ctx)
     w->ctx = ctx;
     w->handles++; /* ours, until all is under way */
     for (size_t i = 0; i < w->addresses; i++) {
-        udp_close(w->udp[i]);
+        if (w->udp[i] != NULL) {
+            udp_close(w->udp[i]);
+        }
         if (w->tcp[i] != NULL) {
             tcp_close(w->tcp[i]);
         }

@@ -84,6 +84,8 @@ static bool read_options(struct buf_reader *r, struct wire_edns *e)
             e->nsid = true;
         } else if (code == EDNS_OPTION_KEEPALIVE) {
             e->keepalive = true;
+        } else if (code == EDNS_OPTION_PADDING) {
+            e->padding = true; /* RFC 7830 §3: its octets mean nothing */
         } else if (code == EDNS_OPTION_COOKIE && e->cookie_len == 0 &&
                    !read_cookie(e, value, len)) {
             return false;

@@ -45,6 +45,7 @@ enum wire_rcode {
 #define EDNS_OPTION_NSID      3  /* RFC 5001 */
 #define EDNS_OPTION_COOKIE    10 /* RFC 7873 */
 #define EDNS_OPTION_KEEPALIVE 11 /* RFC 7828 */
+#define EDNS_OPTION_PADDING   12 /* RFC 7830 */
 
 #define EDNS_FLAG_DO 0x8000
 
@@ -55,6 +56,7 @@ struct wire_edns {
     uint16_t flags;
     bool nsid;          /* the option was there */
     bool keepalive;     /* the option was there */
+    bool padding;       /* the option was there */
     uint8_t cookie_len; /* 0: no cookie; else 8 or 16..40 */
     uint8_t cookie[40];
 };

@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(ends ? got <= expected : got == expected, "another number of octets");
     must(memcmp(t.got, t.expected, got) == 0, "other answers");
     close(fd);
-    for (unsigned turns = 0; net_worker_counters(t.worker)->tcp_open > 0; turns++) {
+    for (unsigned turns = 0; net_worker_counters(t.worker)->conns[ANSWER_TCP].open > 0; turns++) {
         must(turns < PATIENCE, "a connection stays open");
         uv_run(&t.loop, UV_RUN_NOWAIT);
     }

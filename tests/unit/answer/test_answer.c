@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "answer_check.h"
+#include "dnsd/wire/query.h"
 #include "dnsd/wire/type.h"
 #include "lib/buf.h"
 #include "lib/str.h"
@@ -605,7 +606,7 @@ static void sizes_of_udp(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct answer_counters counters = {.dropped = 0};
+        struct answer_counters counters = {.truncated = 0};
         struct fixture f = big_fixture(rows[i].values);
         size_t len;
         f.answerer.counters = &counters;
@@ -619,7 +620,7 @@ static void sizes_of_udp(void **state)
 
 static void forty_values_over_tcp(void **state)
 {
-    struct answer_counters counters = {.dropped = 0};
+    struct answer_counters counters = {.truncated = 0};
     struct fixture f = big_fixture(40);
     const struct dns_message *m;
     struct query q = query("big.mc.example.com.", TYPE_TXT);
@@ -661,7 +662,7 @@ static const struct dns_message *ask_cut(struct fixture *f, enum answer_transpor
 /* RFC 9471 §3.1: glue that does not fit means TC, not less glue. */
 static void glue_that_does_not_fit(void **state)
 {
-    struct answer_counters counters = {.dropped = 0};
+    struct answer_counters counters = {.truncated = 0};
     struct fixture f = cut_fixture(4, 4, 6);
     (void)state;
     f.answerer.counters = &counters;
@@ -678,7 +679,7 @@ static void glue_that_does_not_fit(void **state)
  * than 64 KB: what fits is sent. */
 static void delegations_beyond_every_size(void **state)
 {
-    struct answer_counters counters = {.dropped = 0};
+    struct answer_counters counters = {.truncated = 0};
     struct fixture f = cut_fixture(90, 50, 1);
     (void)state;
     f.answerer.counters = &counters;
@@ -699,7 +700,7 @@ static void delegations_beyond_every_size(void **state)
 /* A chain of 15 aliases is followed, the 16th step is the last. */
 static void long_chains(void **state)
 {
-    struct answer_counters counters = {.dropped = 0};
+    struct answer_counters counters = {.truncated = 0};
     struct str content = {.text = NULL};
     const struct dns_message *m;
     (void)state;
@@ -981,10 +982,16 @@ static void what_does_not_rotate(void **state)
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
+static uint64_t count_of(const struct answer_counters *c, enum answer_transport transport,
+                         uint16_t type, unsigned rcode)
+{
+    return c->queries[transport][answer_type_index(type)][answer_rcode_index(rcode)];
+}
+
 static void everything_is_counted(void **state)
 {
     struct fixture *f = *state;
-    struct answer_counters counters = {.dropped = 0};
+    struct answer_counters counters = {.truncated = 0};
     uint8_t out[ANSWER_TCP_MAX];
     struct query q = query("nope.mc.example.com.", TYPE_A);
     f->answerer.counters = &counters;
@@ -994,11 +1001,23 @@ static void everything_is_counted(void **state)
     answer_query(&f->answerer, ANSWER_TCP, q.bytes, 11, out);
     q = query_opt("bob.mc.example.com.", TYPE_A, 1232, 0x10000, NULL, 0);
     answer_query(&f->answerer, ANSWER_UDP, q.bytes, q.len, out);
-    assert_int_equal(counters.queries[ANSWER_UDP], 2);
-    assert_int_equal(counters.queries[ANSWER_TCP], 2);
-    assert_int_equal(counters.rcodes[3], 3);
-    assert_int_equal(counters.rcodes[16], 1);
-    assert_int_equal(counters.dropped, 1);
+    q = query("nope.mc.example.com.", TYPE_HTTPS);
+    answer_query(&f->answerer, ANSWER_TLS, q.bytes, q.len, out);
+    q.bytes[5] = 2; /* two questions: whatever was asked, it was not read */
+    answer_query(&f->answerer, ANSWER_TLS, q.bytes, q.len, out);
+    q.bytes[2] |= 0x80;
+    answer_query(&f->answerer, ANSWER_UDP, q.bytes, q.len, out);
+    assert_int_equal(answer_queries_over(&counters, ANSWER_UDP), 2);
+    assert_int_equal(answer_queries_over(&counters, ANSWER_TCP), 2);
+    assert_int_equal(answer_queries_over(&counters, ANSWER_TLS), 2);
+    assert_int_equal(count_of(&counters, ANSWER_UDP, TYPE_A, RCODE_NXDOMAIN), 1);
+    assert_int_equal(count_of(&counters, ANSWER_UDP, TYPE_A, RCODE_BADVERS), 1);
+    assert_int_equal(count_of(&counters, ANSWER_TCP, TYPE_A, RCODE_NXDOMAIN), 2);
+    assert_int_equal(count_of(&counters, ANSWER_TLS, TYPE_HTTPS, RCODE_NXDOMAIN), 1);
+    assert_int_equal(count_of(&counters, ANSWER_TLS, 0, RCODE_FORMERR), 1);
+    assert_int_equal(answer_queries_with(&counters, answer_rcode_index(RCODE_NXDOMAIN)), 4);
+    assert_int_equal(counters.dropped[ANSWER_DROP_SHORT], 1);
+    assert_int_equal(counters.dropped[ANSWER_DROP_ANSWER], 1);
     assert_int_equal(counters.trailing, 1);
     assert_int_equal(counters.truncated, 0);
     f->answerer.counters = &f->counters;

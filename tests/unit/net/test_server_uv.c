@@ -42,7 +42,7 @@ static struct fixture *fixture(void)
     assert_int_equal(net_address_parse("127.0.0.1", 0, &address), ERR_OK);
     assert_int_equal(net_sockets_bind(&address, 1, WORKERS, &f.net.sockets, &info), ERR_OK);
     assert_int_equal(net_server_start(&f.net.loop, &f.net.sockets, &config, &f.net.limits,
-                                      f.net.snapshot, &f.server, &info),
+                                      f.net.snapshot, NULL, &f.server, &info),
                      ERR_OK);
     assert_int_equal(net_server_workers(f.server), WORKERS);
     return &f;
@@ -95,7 +95,7 @@ static uint64_t queries(struct fixture *f)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < WORKERS; i++) {
-        sum += net_server_counters(f->server, i)->answer.queries[ANSWER_UDP];
+        sum += answer_queries_over(&net_server_counters(f->server, i)->answer, ANSWER_UDP);
     }
     return sum;
 }

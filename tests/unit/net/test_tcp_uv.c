@@ -54,6 +54,11 @@ static const struct net_counters *counters(const struct net_fixture *f)
     return net_worker_counters(f->worker);
 }
 
+static const struct net_conn_counters *conns(const struct net_fixture *f)
+{
+    return &counters(f)->conns[ANSWER_TCP];
+}
+
 static int dial(struct net_fixture *f)
 {
     return net_fixture_dial(f, SOCK_STREAM, "127.0.0.1", NULL);
@@ -112,7 +117,7 @@ static void fifty_in_one_write(void **state)
     for (uint16_t i = 0; i < 50; i++) {
         expect_answer(f, fd, i);
     }
-    assert_int_equal(counters(f)->answer.queries[ANSWER_TCP], 50);
+    assert_int_equal(answer_queries_over(&counters(f)->answer, ANSWER_TCP), 50);
     close(fd);
     net_fixture_end(f);
 }
@@ -173,7 +178,7 @@ static void frames_too_short_for_a_header(void **state)
         net_fixture_send(f, fd, bytes, len + 2 + lengths[i]);
         expect_answer(f, fd, 3); /* what came before it is answered */
         assert_true(net_fixture_ended(f, fd));
-        assert_int_equal(counters(f)->tcp_open, 0);
+        assert_int_equal(conns(f)->open, 0);
         close(fd);
         net_fixture_end(f);
     }
@@ -209,7 +214,7 @@ static void half_closed(void **state)
     }
     assert_true(net_fixture_ended(f, fd));
     close(fd);
-    net_fixture_until(f, &counters(f)->tcp_open, 0);
+    net_fixture_until(f, &conns(f)->open, 0);
     net_fixture_end(f);
 }
 
@@ -261,7 +266,7 @@ static void who_does_not_read_is_not_read(void **state)
     int fd = dial_narrow(f), other = dial(f);
     (void)state;
     unsigned whole = stuff(f, fd);
-    uint64_t answered = counters(f)->answer.queries[ANSWER_TCP];
+    uint64_t answered = answer_queries_over(&counters(f)->answer, ANSWER_TCP);
     /* More queries wait at the door than were answered into the air. */
     assert_true(whole > 0 && answered < whole);
     expect_alive(f, other);
@@ -270,7 +275,7 @@ static void who_does_not_read_is_not_read(void **state)
         expect_answer(f, fd, (uint16_t)i);
         assert_int_equal(message.counts[1], BIG_VALUES);
     }
-    assert_int_equal(counters(f)->tcp_timed_out, 0);
+    assert_int_equal(conns(f)->timed_out, 0);
     close(fd);
     close(other);
     net_fixture_end(f);
@@ -284,7 +289,7 @@ static void who_never_reads_is_cut_off(void **state)
     int fd = dial_narrow(f), other = dial(f);
     (void)state;
     stuff(f, fd);
-    net_fixture_until(f, &counters(f)->tcp_timed_out, 1);
+    net_fixture_until(f, &conns(f)->timed_out, 1);
     expect_alive(f, other);
     close(fd);
     close(other);
@@ -301,7 +306,7 @@ static void who_goes_in_the_middle(void **state)
         stuff(f, fd);
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         close(fd);
-        net_fixture_until(f, &counters(f)->tcp_open, 0);
+        net_fixture_until(f, &conns(f)->open, 0);
     }
     net_fixture_end(f);
 }
@@ -338,10 +343,10 @@ static void who_sends_without_end_gets_one_read_a_turn(void **state)
     (void)state;
     atomic_init(&x.stop, false);
     assert_int_equal(uv_thread_create(&thread, flood, &x), 0);
-    while (counters(f)->answer.dropped < 2000000) {
-        uint64_t before = counters(f)->answer.dropped;
+    while (counters(f)->answer.dropped[ANSWER_DROP_ANSWER] < 2000000) {
+        uint64_t before = counters(f)->answer.dropped[ANSWER_DROP_ANSWER];
         net_fixture_turn(f, -1);
-        uint64_t now = counters(f)->answer.dropped - before;
+        uint64_t now = counters(f)->answer.dropped[ANSWER_DROP_ANSWER] - before;
         most = now > most ? now : most;
     }
     atomic_store(&x.stop, true);
@@ -373,7 +378,7 @@ static void half_a_frame_and_silence(void **state)
         assert_true(net_fixture_ended(f, fds[i]));
         close(fds[i]);
     }
-    assert_int_equal(counters(f)->tcp_timed_out, 4);
+    assert_int_equal(conns(f)->timed_out, 4);
     net_fixture_end(f);
 }
 
@@ -398,7 +403,7 @@ static void drops_do_not_help(void **state)
         }
     }
     assert_true(n < 0);
-    assert_int_equal(counters(f)->tcp_timed_out, 1);
+    assert_int_equal(conns(f)->timed_out, 1);
     close(fd);
     net_fixture_end(f);
 }
@@ -412,8 +417,8 @@ static void idle_ones_go(void **state)
     int fd = dial(f);
     expect_alive(f, fd);
     assert_true(net_fixture_ended(f, fd));
-    assert_int_equal(counters(f)->tcp_timed_out, 0); /* that is how connections should end */
-    assert_int_equal(counters(f)->tcp_open, 0);
+    assert_int_equal(conns(f)->timed_out, 0); /* that is how connections should end */
+    assert_int_equal(conns(f)->open, 0);
     close(fd);
     net_fixture_end(f);
 }
@@ -434,8 +439,8 @@ static void at_most_so_many_of_one_client(void **state)
         expect_alive(f, fds[i]);
     }
     assert_true(net_fixture_ended(f, fds[0]));
-    assert_int_equal(counters(f)->tcp_evicted, 1);
-    assert_int_equal(counters(f)->tcp_open, 4);
+    assert_int_equal(conns(f)->evicted, 1);
+    assert_int_equal(conns(f)->open, 4);
     expect_alive(f, fds[1]);
     expect_alive(f, fds[2]);
     expect_alive(f, fds[3]);
@@ -464,7 +469,7 @@ static void the_longest_idle_makes_room(void **state)
     fds[4] = net_fixture_dial(f, SOCK_STREAM, "127.0.0.1", "127.0.2.9");
     expect_alive(f, fds[4]); /* the newcomer comes in */
     assert_true(net_fixture_ended(f, fds[1]));
-    assert_int_equal(counters(f)->tcp_evicted, 1);
+    assert_int_equal(conns(f)->evicted, 1);
     expect_alive(f, fds[0]);
     expect_alive(f, fds[2]);
     expect_alive(f, fds[3]);
@@ -483,8 +488,8 @@ static void many_come_and_go(void **state)
         expect_alive(f, fd);
         close(fd);
     }
-    net_fixture_until(f, &counters(f)->tcp_open, 0);
-    assert_int_equal(counters(f)->tcp_accepted, 200);
+    net_fixture_until(f, &conns(f)->open, 0);
+    assert_int_equal(conns(f)->accepted, 200);
     net_fixture_end(f);
 }
 
