@@ -29,6 +29,9 @@ static const char PUT_SQL[] = "INSERT INTO keyValue(key, value) VALUES('" KEY_US
                               " ON CONFLICT(key) DO UPDATE SET value = excluded.value"
                               " WHERE value <> excluded.value";
 static const char DELETE_SQL[] = "DELETE FROM keyValue WHERE key = '" KEY_USER "' || ?1";
+static const char HOME_SQL[] = "SELECT u.value, c.value FROM keyValue AS u"
+                               " LEFT JOIN keyValue AS c ON c.key = '" KEY_CORE "' || u.value"
+                               " WHERE u.key = '" KEY_USER "' || ?1";
 
 struct user_op {
     struct op op;
@@ -60,6 +63,48 @@ void store_user_get(struct store *s, const char *name, store_user_cb *cb, void *
     op_check_name(&o->op, KEY_USER, name);
     o->name = pool_text(&o->op.pool, name);
     op_read(&o->op, GET_SQL, BACKEND_LOCAL, OP_ARGS(OP_TEXT(name)));
+}
+
+struct home_op {
+    struct op op;
+    const char *name; /* in op.pool */
+    store_home_cb *cb;
+    void *ctx; /* borrowed */
+};
+
+/* A core's row that cannot be read is not logged here: anybody may ask where a user lives, and the
+ * list of cores has told of it. */
+static void on_home(struct op *op, enum err e, const struct err_info *info,
+                    const struct backend_reply *reply)
+{
+    struct home_op *o = (struct home_op *)op;
+    struct store_user user = {.name = o->name};
+    struct store_core core;
+    struct store_core_row *row = NULL;
+    struct err_info ignored;
+    if (e == ERR_OK && (reply->rows == 0 || backend_text(&reply->cells[0]) == NULL)) {
+        e = err_set(&op->info, ERR_NOTFOUND, "%s: no such user", o->name);
+        info = &op->info;
+    } else if (e == ERR_OK) {
+        const char *json = backend_text(&reply->cells[1]);
+        user.core = backend_text(&reply->cells[0]);
+        if (json != NULL) {
+            (void)!store_core_row_parse(user.core, json, &row, &core, &ignored);
+        }
+    }
+    o->cb(o->ctx, e, info, e == ERR_OK ? &user : NULL, row != NULL ? &core : NULL);
+    store_core_row_free(row);
+    op_free(op);
+}
+
+void store_user_home(struct store *s, const char *name, store_home_cb *cb, void *ctx)
+{
+    struct home_op *o = op_new(s, sizeof *o, on_home);
+    o->cb = cb;
+    o->ctx = ctx;
+    op_check_name(&o->op, KEY_USER, name);
+    o->name = pool_text(&o->op.pool, name);
+    op_read(&o->op, HOME_SQL, BACKEND_LOCAL, OP_ARGS(OP_TEXT(name)));
 }
 
 struct put_op {
