@@ -20,6 +20,13 @@ static const char DELETE_SQL[] =
 static const char ABSENT_SQL[] =
     "UPDATE dnsd_meta SET value = value WHERE key = 'id'"
     " AND NOT EXISTS (SELECT 1 FROM keyValue WHERE key = '" KEY_RECORD "' || ?1)";
+/* The first ?2 behind ?1; nothing is behind '' but names. */
+static const char LIST_SQL[] =
+    "SELECT substr(key, length('" KEY_RECORD "') + 1), value FROM keyValue"
+    " WHERE key > '" KEY_RECORD "' || ?1 AND " IS_RECORD("key") " ORDER BY key LIMIT ?2";
+enum { COL_NAME, COL_VALUE, COL_COUNT };
+
+#define LIST_MAX 1000
 
 struct record_op {
     struct op op;
@@ -125,4 +132,65 @@ void store_records_apply(struct store *s, const struct store_record_change *chan
     }
     o->op.batch = (struct backend_batch){.statements = st, .count = count};
     op_start_batch(&o->op);
+}
+
+struct list_op {
+    struct op op;
+    const char *after; /* in op.pool */
+    size_t max;
+    store_records_cb *cb;
+    void *ctx; /* borrowed */
+};
+
+static void list(struct list_op *o);
+
+/* One row more was asked for than is given: it says that there is more. */
+static void on_list(struct op *op, enum err e, const struct err_info *info,
+                    const struct backend_reply *reply)
+{
+    struct list_op *o = (struct list_op *)op;
+    size_t rows = e == ERR_OK ? reply->rows : 0;
+    size_t count = rows > o->max ? o->max : rows;
+    if (e == ERR_LIMIT && reply != NULL &&
+        o->max > 1) { /* large rows: more than a reply may have */
+        o->max /= 2;
+        list(o);
+        return;
+    }
+    struct store_record *records = pool_array(&op->pool, count, sizeof *records);
+    if (records == NULL && e == ERR_OK) {
+        e = err_set(&op->info, ERR_NOMEM, "no memory for %zu records", count);
+        info = &op->info;
+        count = 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct backend_value *cells = reply->cells + i * COL_COUNT;
+        records[i] = (struct store_record){.name = backend_text(&cells[COL_NAME]),
+                                           .json = backend_text(&cells[COL_VALUE])};
+    }
+    o->cb(o->ctx, e, info, records, count, rows > count);
+    op_free(op);
+}
+
+static void list(struct list_op *o)
+{
+    op_read(&o->op, LIST_SQL, BACKEND_LOCAL,
+            OP_ARGS(OP_TEXT(o->after), OP_NUMBER((int64_t)o->max + 1)));
+}
+
+void store_records_list(struct store *s, const char *after, size_t max, store_records_cb *cb,
+                        void *ctx)
+{
+    struct list_op *o = op_new(s, sizeof *o, on_list);
+    o->cb = cb;
+    o->ctx = ctx;
+    o->max = max;
+    if (after[0] != '\0') {
+        op_check_name(&o->op, KEY_RECORD, after);
+    }
+    if (max < 1 || max > LIST_MAX) {
+        op_refuse(&o->op, ERR_LIMIT, "%zu rows at once: 1 to %d can be asked for", max, LIST_MAX);
+    }
+    o->after = pool_text(&o->op.pool, after);
+    list(o);
 }
