@@ -1,5 +1,6 @@
 #include "store_suite_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/mem.h"
@@ -12,6 +13,15 @@ void suite_execute(struct suite *t, const char *sql)
 void suite_open_b(struct suite *t)
 {
     assert_err(ERR_OK, sync_open(&t->b, &t->loop, t->engine->options(t->place)));
+}
+
+char *suite_text(size_t len, const char *begin, const char *end)
+{
+    char *text = mem_xalloc(len + 1);
+    memset(text, 'x', len);
+    memcpy(text, begin, strlen(begin));
+    memcpy(text + len - strlen(end), end, strlen(end));
+    return text;
 }
 
 struct planned {
@@ -36,9 +46,10 @@ static void run_planned(void **state)
 
 int store_suite_run(const struct store_suite_engine *engine)
 {
-    static const struct suite_test *const lists[] = {suite_rows, suite_feed, suite_many};
-    struct CMUnitTest tests[64];
-    struct planned plans[64];
+    static const struct suite_test *const lists[] = {suite_rows, suite_feed, suite_many,
+                                                     suite_place, suite_http};
+    struct CMUnitTest tests[96];
+    struct planned plans[96];
     size_t count = 0;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct suite_test *test = lists[i]; test->name != NULL; test++) {

@@ -22,8 +22,12 @@ struct suite_test {
 extern const struct suite_test suite_rows[];
 extern const struct suite_test suite_feed[];
 extern const struct suite_test suite_many[];
+extern const struct suite_test suite_place[];
+extern const struct suite_test suite_http[];
 
 void suite_execute(struct suite *t, const char *sql);
 void suite_open_b(struct suite *t);
+/* LEN bytes: BEGIN, many x, END. The caller frees it. */
+char *suite_text(size_t len, const char *begin, const char *end);
 
 #endif

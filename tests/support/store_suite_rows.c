@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/mem.h"
-
 /* ---- records --------------------------------------------------------------------------------- */
 
 static void record_life(struct suite *t)
@@ -88,22 +86,13 @@ static void records_all_or_nothing(struct suite *t)
     assert_err(ERR_OK, sync_records(&t->a, NULL, 0)); /* nothing is done easily */
 }
 
-static char *long_text(size_t len, const char *begin, const char *end)
-{
-    char *text = mem_xalloc(len + 1);
-    memset(text, 'x', len);
-    memcpy(text, begin, strlen(begin));
-    memcpy(text + len - strlen(end), end, strlen(end));
-    return text;
-}
-
 static void record_limits(struct suite *t)
 {
     const size_t name_max = STORE_KEY_MAX - strlen("dns-record/");
-    char *name = long_text(name_max, "", "");
-    char *name_over = long_text(name_max + 1, "", "");
-    char *value = long_text(STORE_VALUE_MAX, "{\"x\":\"", "\"}");
-    char *value_over = long_text(STORE_VALUE_MAX + 1, "{\"x\":\"", "\"}");
+    char *name = suite_text(name_max, "", "");
+    char *name_over = suite_text(name_max + 1, "", "");
+    char *value = suite_text(STORE_VALUE_MAX, "{\"x\":\"", "\"}");
+    char *value_over = suite_text(STORE_VALUE_MAX + 1, "{\"x\":\"", "\"}");
     const struct {
         const char *name;
         const char *value;
@@ -158,7 +147,7 @@ static void user_life(struct suite *t)
 
 static void user_limits(struct suite *t)
 {
-    char *over = long_text(STORE_KEY_MAX - strlen("user-core/") + 1, "", "");
+    char *over = suite_text(STORE_KEY_MAX - strlen("user-core/") + 1, "", "");
     assert_err(ERR_LIMIT, sync_user_put(&t->a, over, "core-a", STORE_REPLACE));
     assert_err(ERR_LIMIT, sync_user_put(&t->a, "ana", over, STORE_REPLACE));
     assert_err(ERR_MALFORMED, sync_user_put(&t->a, "", "core-a", STORE_REPLACE));
@@ -271,8 +260,8 @@ static void core_delete(struct suite *t)
 
 static void core_limits(struct suite *t)
 {
-    char *over = long_text(STORE_KEY_MAX - strlen("core-info/") + 1, "", "");
-    char *huge = long_text(STORE_VALUE_MAX, "", "");
+    char *over = suite_text(STORE_KEY_MAX - strlen("core-info/") + 1, "", "");
+    char *huge = suite_text(STORE_VALUE_MAX, "", "");
     const struct {
         struct store_core core;
         enum err expected;
@@ -352,8 +341,8 @@ static void challenge_life(struct suite *t)
 
 static void challenge_limits(struct suite *t)
 {
-    char *over = long_text(STORE_KEY_MAX - strlen("challenge/") + 1, "", "");
-    char *huge = long_text(STORE_VALUE_MAX + 1, "", "");
+    char *over = suite_text(STORE_KEY_MAX - strlen("challenge/") + 1, "", "");
+    char *huge = suite_text(STORE_VALUE_MAX + 1, "", "");
     assert_err(ERR_LIMIT, sync_challenge_put(&t->a, over, "v", "o", 1));
     assert_err(ERR_LIMIT, sync_challenge_put(&t->a, "n", huge, "o", 1));
     assert_err(ERR_LIMIT, sync_challenge_put(&t->a, "n", "v", huge, 1));

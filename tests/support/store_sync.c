@@ -318,16 +318,20 @@ static const char *or_dash(const char *text)
     return text != NULL ? text : "-";
 }
 
+static void put_core(struct sync *y, const struct store_core *c)
+{
+    item(y);
+    str_appendf(&y->out, "%s(%s,%s,%s,%s,%s,%s):%llu", c->id, or_dash(c->url), or_dash(c->ip),
+                or_dash(c->ipv6), or_dash(c->cname), or_dash(c->hosting),
+                c->available ? "yes" : "no", (unsigned long long)c->users);
+}
+
 static void on_cores(void *ctx, enum err e, const struct err_info *info,
                      const struct store_core *cores, size_t count)
 {
     struct sync_op *o = ctx;
     for (size_t i = 0; i < count; i++) {
-        const struct store_core *c = &cores[i];
-        item(o->y);
-        str_appendf(&o->y->out, "%s(%s,%s,%s,%s,%s,%s):%llu", c->id, or_dash(c->url),
-                    or_dash(c->ip), or_dash(c->ipv6), or_dash(c->cname), or_dash(c->hosting),
-                    c->available ? "yes" : "no", (unsigned long long)c->users);
+        put_core(o->y, &cores[i]);
     }
     ended(o, e, info);
 }
@@ -429,5 +433,161 @@ enum err sync_beat_put(struct sync *y, const struct store_beat *beat)
     struct sync_op o = {.y = y};
     begin(y);
     store_beat_put(y->store, beat, on_done, &o);
+    return finish(&o);
+}
+
+/* ---- placing and names ----------------------------------------------------------------------- */
+
+static void on_place(void *ctx, enum err e, const struct err_info *info, enum store_placed how,
+                     const struct store_user *user)
+{
+    static const char *const words[] = {[STORE_PLACED] = "placed ",
+                                        [STORE_PLACE_TAKEN] = "taken ",
+                                        [STORE_PLACE_NAME] = "name",
+                                        [STORE_PLACE_NONE] = "none"};
+    struct sync_op *o = ctx;
+    assert_true((e == ERR_OK) == (user != NULL));
+    if (e == ERR_OK) {
+        assert_true((user->core != NULL) == (how == STORE_PLACED || how == STORE_PLACE_TAKEN));
+        str_append(&o->y->out, words[how]);
+        str_append(&o->y->out, user->core != NULL ? user->core : "");
+    }
+    ended(o, e, info);
+}
+
+enum err sync_place(struct sync *y, const char *name, const char *label, const char *core)
+{
+    struct sync_op o = {.y = y};
+    struct store_place place = {.name = name, .label = label, .core = core};
+    begin(y);
+    store_user_place(y->store, &place, on_place, &o);
+    return finish(&o);
+}
+
+static void on_home(void *ctx, enum err e, const struct err_info *info,
+                    const struct store_user *user, const struct store_core *core)
+{
+    struct sync_op *o = ctx;
+    assert_true((e == ERR_OK) == (user != NULL));
+    if (e == ERR_OK) {
+        str_append(&o->y->out, user->core);
+    }
+    if (core != NULL) {
+        put_core(o->y, core);
+    }
+    ended(o, e, info);
+}
+
+enum err sync_home(struct sync *y, const char *name)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_user_home(y->store, name, on_home, &o);
+    return finish(&o);
+}
+
+static void on_taken(void *ctx, enum err e, const struct err_info *info,
+                     const struct store_taken *taken)
+{
+    struct sync_op *o = ctx;
+    assert_true((e == ERR_OK) == (taken != NULL));
+    if (e == ERR_OK) {
+        str_appendf(&o->y->out, "%s%s%s", taken->record ? "record " : "",
+                    taken->core ? "core " : "", taken->user ? "user " : "");
+    }
+    ended(o, e, info);
+}
+
+enum err sync_taken(struct sync *y, const char *name, const char *user_row)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_name_taken(y->store, name, user_row, on_taken, &o);
+    return finish(&o);
+}
+
+/* ---- tokens, certificates, lists ------------------------------------------------------------- */
+
+enum err sync_http01_put(struct sync *y, const struct store_http01 *h)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_http01_put(y->store, h, on_done, &o);
+    return finish(&o);
+}
+
+enum err sync_http01_delete(struct sync *y, const char *token)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_http01_delete(y->store, token, on_done, &o);
+    return finish(&o);
+}
+
+static void on_http01(void *ctx, enum err e, const struct err_info *info,
+                      const struct store_http01 *h)
+{
+    struct sync_op *o = ctx;
+    assert_true((e == ERR_OK) == (h != NULL));
+    if (e == ERR_OK) {
+        str_appendf(&o->y->out, "%s=%s(%s,%lld)", h->token, h->value, h->order,
+                    (long long)h->expires_ms);
+    }
+    ended(o, e, info);
+}
+
+enum err sync_http01_find(struct sync *y, const char *token, int64_t now_ms)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_http01_find(y->store, token, now_ms, on_http01, &o);
+    return finish(&o);
+}
+
+enum err sync_http01_purge(struct sync *y, int64_t now_ms)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_http01_purge(y->store, now_ms, on_done, &o);
+    return finish(&o);
+}
+
+static void on_certs(void *ctx, enum err e, const struct err_info *info,
+                     const struct store_cert *list, size_t count)
+{
+    struct sync_op *o = ctx;
+    for (size_t i = 0; i < count; i++) {
+        item(o->y);
+        str_appendf(&o->y->out, "%s(%lld,%lld)", list[i].hostname, (long long)list[i].issued_ms,
+                    (long long)list[i].expires_ms);
+    }
+    ended(o, e, info);
+}
+
+enum err sync_certs(struct sync *y)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_certs_list(y->store, on_certs, &o);
+    return finish(&o);
+}
+
+static void on_records(void *ctx, enum err e, const struct err_info *info,
+                       const struct store_record *list, size_t count, bool more)
+{
+    struct sync_op *o = ctx;
+    for (size_t i = 0; i < count; i++) {
+        item(o->y);
+        str_appendf(&o->y->out, "%s=%s", list[i].name, list[i].json);
+    }
+    o->y->more = more;
+    ended(o, e, info);
+}
+
+enum err sync_records_list(struct sync *y, const char *after, size_t max)
+{
+    struct sync_op o = {.y = y};
+    begin(y);
+    store_records_list(y->store, after, max, on_records, &o);
     return finish(&o);
 }

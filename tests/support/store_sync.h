@@ -25,8 +25,8 @@ struct sync {
     struct store_state state;
     struct store_tally tally;
     uint64_t revision; /* of the last page of the feed */
-    bool more, pruned;
-    unsigned changes; /* how often on_change was called */
+    bool more, pruned; /* more: also of a list of records */
+    unsigned changes;  /* how often on_change was called */
 };
 
 /* Opens Y->store; on an error it stays NULL. Y is zeroed, or was closed. */
@@ -66,6 +66,21 @@ enum err sync_challenge_put(struct sync *y, const char *name, const char *value,
                             int64_t expires_ms);
 enum err sync_challenge_delete(struct sync *y, const char *name, const char *value);
 enum err sync_challenges_purge(struct sync *y, int64_t now_ms);
+
+/* out: "placed core", "taken core", "name", "none". */
+enum err sync_place(struct sync *y, const char *name, const char *label, const char *core);
+enum err sync_home(struct sync *y, const char *name); /* out: "core" and its row, as sync_cores() */
+enum err sync_taken(struct sync *y, const char *name,
+                    const char *user_row); /* out: "record user" */
+
+enum err sync_http01_put(struct sync *y, const struct store_http01 *h);
+enum err sync_http01_delete(struct sync *y, const char *token);
+enum err sync_http01_find(struct sync *y, const char *token,
+                          int64_t now_ms); /* out: "*=value(order,expires)" */
+enum err sync_http01_purge(struct sync *y, int64_t now_ms);
+enum err sync_certs(struct sync *y); /* out: "hostname(issued,expires)" */
+/* out: "name=json name=json"; y->more. */
+enum err sync_records_list(struct sync *y, const char *after, size_t max);
 
 /* out: "core=beat(revision,digest,detail)". */
 enum err sync_beats(struct sync *y);
