@@ -6,7 +6,7 @@
  * The caller feeds what it has received, reads until 0, writes its answers and then sends what is
  * in `out`; after each feed there may be something to send even if nothing was read (the handshake,
  * an alert). Nothing is sent or received here, and nothing waits. Bounded: at most what was fed in
- * one go and not read, and what was written and not taken away.
+ * one go and not read, and what was written and not taken away; and TLS_TALK_MAX for the rest.
  *
  * One write becomes as few records as its length allows, so answers that are written together leave
  * together.
@@ -18,6 +18,10 @@
 #define LIB_TLS_H
 
 #include "tls_context.h"
+
+/* Octets of records that are not application data, in a connection's whole life: handshake, key
+ * updates, alerts. A ClientHello has 2 KiB, a key update 27 octets. Who sends more has failed. */
+#define TLS_TALK_MAX (16 * 1024)
 
 /* What is spoken inside; decides the names offered by ALPN (RFC 7301). A peer that offers only
  * others is refused with no_application_protocol; one that offers none is taken. */

@@ -1,8 +1,10 @@
 /* A certificate chain with the leaf's private key: immutable, shared, ready to be shown to peers.
  *
  * What it refuses: a key that is not the leaf's, a chain whose links do not follow each other, keys
- * that no client takes (RSA below 2048 bits, curves other than P-256, P-384, P-521, Ed25519). An
- * expired pair is taken: whether to show it is for the caller to say, who knows the time.
+ * that no client takes (RSA below 2048 bits, curves other than P-256, P-384, P-521, Ed25519),
+ * signatures with SHA-1, and RSA above 4096 bits, whose handshakes would hold a loop up. An expired
+ * pair is taken: whether to show it is for the caller to say, who knows the time. The leaf comes
+ * first; either text may hold the other's blocks, too, and words between blocks.
  *
  * Names are those of subjectAltName, DNS and IP (RFC 9525 §6.3); a leaf without any is refused.
  *

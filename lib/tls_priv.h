@@ -1,0 +1,100 @@
+/* What the files of lib/tls share. All memory is OpenSSL's (OPENSSL_malloc and its kin), so that one
+ * place can be told to fail, and key material goes through functions that wipe. */
+#ifndef LIB_TLS_PRIV_H
+#define LIB_TLS_PRIV_H
+
+#include <stdatomic.h>
+
+#include <openssl/ssl.h>
+
+#include "tls.h"
+
+/* ---- errors (tls_error.c) ----------------------------------------------------------------- */
+
+/* Empties OpenSSL's queue of this thread. The oldest entry's reason (static text), which says the most;
+ * *no_memory if any entry is about that. */
+const char *tls_error_take(bool *no_memory);
+
+/* The same as an error of ours: ERR_NOMEM, else E. INFO: "WHAT: reason". */
+enum err tls_error(struct err_info *info, enum err e, const char *what);
+
+/* ---- pairs --------------------------------------------------------------------------------- */
+
+#define TLS_DIGEST_LEN 32 /* SHA-256 */
+
+struct tls_pair {
+    atomic_uint refs;
+    X509 *leaf;                     /* owned, as all of these */
+    STACK_OF(X509) * chain;         /* what follows the leaf; perhaps empty */
+    EVP_PKEY *key;                  /* its private key */
+    uint8_t digest[TLS_DIGEST_LEN]; /* of the leaf */
+    char **names;
+    char *issuer;
+    char key_text[32];
+    struct tls_pair_info info; /* borrows from the above */
+};
+
+/* Fills INFO from the leaf: names, dates, numbers (tls_pair_info.c). */
+enum err tls_pair_describe(struct tls_pair *p, struct err_info *info) MUST_USE;
+
+/* ---- contexts ------------------------------------------------------------------------------ */
+
+struct tls_ticket_key {
+    uint8_t name[16]; /* RFC 5077 §4: which key it was, in the open */
+    uint8_t aes[32];
+    uint8_t mac[32];
+};
+
+#define TLS_TICKET_KEYS 2 /* the own one, and that of the context before */
+
+struct tls_context {
+    atomic_uint refs;
+    SSL_CTX *ssl;                                  /* owned; its app data is the context */
+    BIO_METHOD *pump;                              /* owned */
+    struct tls_pair *pairs[TLS_CONTEXT_PAIRS_MAX]; /* shared: our references */
+    size_t pairs_count;
+    struct tls_ticket_key keys[TLS_TICKET_KEYS]; /* the first seals */
+    size_t keys_count;
+};
+
+/* For SSL_CTX_set_tlsext_ticket_key_evp_cb (tls_ticket.c). */
+int tls_ticket_key_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                      EVP_MAC_CTX *mac, int sealing);
+/* C's own key, and PREVIOUS' (may be NULL) after it. False: no randomness. */
+bool tls_ticket_keys_init(struct tls_context *c, const struct tls_context *previous);
+
+/* ---- connections --------------------------------------------------------------------------- */
+
+/* Octets in order: put in at the end, taken from the front; no memory while empty. */
+struct tls_queue {
+    uint8_t *bytes; /* owned; NULL: none */
+    size_t head, end, cap;
+};
+
+struct tls_conn {
+    SSL *ssl;                    /* owned; its app data is the connection */
+    struct tls_context *context; /* shared: our reference */
+    struct tls_queue in, out;
+    enum tls_use use;
+    enum tls_state state;
+    size_t record;       /* of the record being read: its length with the header */
+    size_t talked;       /* octets of records that were not application data; TLS_TALK_MAX */
+    const char *failure; /* static text; "" */
+    bool ended;          /* our close_notify is out */
+    bool no_memory;      /* the pump could not keep what OpenSSL wrote */
+};
+
+static inline size_t tls_queue_len(const struct tls_queue *q)
+{
+    return q->end - q->head;
+}
+/* Makes room for N more. False: no memory. */
+bool tls_queue_reserve(struct tls_queue *q, size_t n);
+bool tls_queue_put(struct tls_queue *q, const void *bytes, size_t n);
+void tls_queue_drop(struct tls_queue *q, size_t n);
+void tls_queue_free(struct tls_queue *q);
+
+/* OpenSSL's way to the queues of a struct tls_conn, which is the BIO's data (tls_pump.c). */
+BIO_METHOD *tls_pump_new(void);
+
+#endif
