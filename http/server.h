@@ -45,7 +45,7 @@ typedef void http_handler(void *ctx, struct http_request *r);
 
 struct http_route {
     const char *method;  /* "GET"; "*": any (405 never happens) */
-    const char *pattern; /* "/reg/records/{name}": {…} is one segment; "/*" at the end: any rest */
+    const char *pattern; /* "/reg/records/{name}": {...} is one segment; a last segment "*": any rest */
     const char *name;    /* for the counters: "reg_records_delete" */
     http_handler *handler;
     size_t body_max;
