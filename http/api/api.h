@@ -37,10 +37,11 @@ struct api_env {
     const struct wire_name *apex; /* NULL: no domain */
     const char *domain;           /* the same as text */
     uint32_t default_ttl_s;
-    const char *admin_key;   /* NULL: none. Secret */
-    const uint8_t *user_key; /* USER_KEY_LEN octets: rows name users by their token; NULL: by name */
-    const char *public_url;  /* dnsLess.publicUrl; NULL: none */
-    uint16_t https_port;     /* where redirects lead; 0: there is no HTTPS */
+    const char *admin_key; /* NULL: none. Secret */
+    const uint8_t
+        *user_key;          /* USER_KEY_LEN octets: rows name users by their token; NULL: by name */
+    const char *public_url; /* dnsLess.publicUrl; NULL: none */
+    uint16_t https_port;    /* where redirects lead; 0: there is no HTTPS */
     /* core.url, core.ip, core.ipv6: what else this core is called in a request; NULL: unset */
     const char *core_url, *core_ip, *core_ipv6;
 };

@@ -31,6 +31,15 @@ json_t *body_text(const char *text)
     return out;
 }
 
+bool body_is_utf8(const char *text)
+{
+    size_t n = 1;
+    for (const char *p = text; *p != '\0' && n > 0; p += n) {
+        n = str_utf8_len((const unsigned char *)p);
+    }
+    return n > 0;
+}
+
 /* MEMBER "": the body as a whole. */
 static void add_problem(struct body_problems *p, const char *member, const char *why)
 {
@@ -158,7 +167,8 @@ static void read_owner(const json_t *object, const struct wire_name *apex, struc
     size_t before = p->count;
     const char *text = read_text(object, "subdomain", p);
     if (text == NULL && p->count == before) {
-        add_problem(p, "subdomain", "must be a name below the domain, or \"@\" for the domain itself");
+        add_problem(p, "subdomain",
+                    "must be a name below the domain, or \"@\" for the domain itself");
     } else if (text != NULL && wire_name_owner(text, apex, &out->owner, &why) != ERR_OK) {
         add_problem(p, "subdomain", why.text);
     } else if (text != NULL) {
@@ -177,8 +187,8 @@ static void read_set(const json_t *object, const struct wire_name *apex, uint32_
         return;
     }
     char *text = json_dumps(records, JSON_COMPACT);
-    if (text == NULL || record_from_json(text, apex, default_ttl_s, &out->set, on_value_problem,
-                                         p) != ERR_OK) {
+    if (text == NULL ||
+        record_from_json(text, apex, default_ttl_s, &out->set, on_value_problem, p) != ERR_OK) {
         add_problem(p, "records", "cannot be read");
     } else if (out->set.count == 0 && p->count == before) {
         add_problem(p, "records", "holds no records; DELETE removes a name");
@@ -207,5 +217,4 @@ bool body_read_records(const char *body, size_t len, const struct wire_name *ape
 void body_records_free(struct body_records *r)
 {
     record_set_free(&r->set);
-    r->set = (struct record_set){.count = 0};
 }

@@ -13,12 +13,12 @@
 #include "dnsd/zone/record.h"
 
 #define BODY_MAX          (128 * 1024) /* octets of one: a name with every value that it may have */
-#define BODY_CORE_MAX     253          /* octets of a core's id: ours have 63, others' rows may differ */
+#define BODY_CORE_MAX     253 /* octets of a core's id: ours have 63, others' rows may differ */
 #define BODY_PROBLEMS_MAX 50
 
 struct body_problems {
-    json_t *list; /* owned; NULL: none yet */
-    size_t count; /* also those that are not in the list */
+    json_t *list;          /* owned; NULL: none yet */
+    size_t count;          /* also those that are not in the list */
     struct err_info first; /* "member: why" */
 };
 void body_problems_free(struct body_problems *p);
@@ -45,5 +45,6 @@ void body_records_free(struct body_records *r);
 
 /* TEXT as JSON; what is not UTF-8 becomes '?'. NULL: null. */
 json_t *body_text(const char *text);
+bool body_is_utf8(const char *text);
 
 #endif

@@ -103,7 +103,8 @@ static bool read_name(const char *text, struct host *out)
 static bool is_port(const char *text)
 {
     uint32_t port;
-    return *text == '\0' || str_parse_u32(text, UINT16_MAX, &port); /* RFC 3986 §3.2.3: may be empty */
+    return *text == '\0' ||
+           str_parse_u32(text, UINT16_MAX, &port); /* RFC 3986 §3.2.3: may be empty */
 }
 
 /* "host", "host:port", "[v6]", "[v6]:port": LEN octets. */

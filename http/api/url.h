@@ -10,7 +10,7 @@
 #include "lib/err.h"
 
 #define URL_MAX      2048 /* octets of a core's URL, with the NUL; RFC 9110 §4.1 wants 8000 of servers */
-#define URL_HOST_MAX 256  /* of a host, with the NUL */
+#define URL_HOST_MAX 256 /* of a host, with the NUL */
 
 /* Where the core ID is reached, with a slash at the end: what its row says (ROW_URL, may be NULL), else
  * https://<ID>.<DOMAIN>/, else PUBLIC_URL (both may be NULL). A text that is no http or https URL counts
