@@ -1,8 +1,6 @@
 /* GET /system/admin/certs, POST /system/admin/certs/force-renew */
 #include "api_priv.h"
 
-#include <math.h>
-
 #define DAY_MS 86400000.0
 
 static json_t *time_json(int64_t time_ms)
@@ -10,14 +8,19 @@ static json_t *time_json(int64_t time_ms)
     return time_ms != 0 ? json_integer(time_ms) : json_null(); /* the row does not say */
 }
 
+/* Rounded. In floating point, because a row may say anything. */
+static json_t *days_json(int64_t expires_ms, int64_t now_ms)
+{
+    double days = ((double)expires_ms - (double)now_ms) / DAY_MS;
+    return json_integer((json_int_t)(days < 0 ? days - 0.5 : days + 0.5));
+}
+
 static json_t *render(const struct store_cert *certs, size_t count, int64_t now_ms)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct store_cert *c = &certs[i];
-        json_t *days = c->expires_ms != 0
-                           ? json_integer(llround((double)(c->expires_ms - now_ms) / DAY_MS))
-                           : json_null();
+        json_t *days = c->expires_ms != 0 ? days_json(c->expires_ms, now_ms) : json_null();
         json_array_append_new(list,
                               json_pack("{s:o, s:o, s:o, s:o}", "hostname", body_text(c->hostname),
                                         "issuedAt", time_json(c->issued_ms), "expiresAt",

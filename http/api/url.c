@@ -144,6 +144,11 @@ static bool is_below(const char *name, const char *domain)
     return len == tail || name[len - tail - 1] == '.';
 }
 
+static bool is_same(const struct host *a, const struct host *b)
+{
+    return a->is_name == b->is_name && strcmp(a->text, b->text) == 0;
+}
+
 static bool is_ours(const struct url_hosts *hosts, const struct host *host)
 {
     struct host own;
@@ -153,14 +158,13 @@ static bool is_ours(const struct url_hosts *hosts, const struct host *host)
     }
     for (size_t i = 0; i < 2; i++) {
         const char *at = hosts->urls[i] != NULL ? authority_of(hosts->urls[i]) : NULL;
-        if (at != NULL && read_host(at, strcspn(at, "/?#"), &own) &&
-            strcmp(own.text, host->text) == 0) {
+        if (at != NULL && read_host(at, strcspn(at, "/?#"), &own) && is_same(&own, host)) {
             return true;
         }
         const char *address = hosts->addresses[i];
         if (address != NULL &&
             (read_address(AF_INET, address, &own) || read_address(AF_INET6, address, &own)) &&
-            strcmp(own.text, host->text) == 0) {
+            is_same(&own, host)) {
             return true;
         }
     }
