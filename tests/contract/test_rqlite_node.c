@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "rqlite_server.h"
+#include "store_crowd.h"
 #include "store_sync.h"
 
 static const char *program;          /* the version under test */
@@ -21,7 +22,8 @@ static struct rqlite_server *shared; /* for the tests that do not stop it: a sta
 
 struct fixture {
     struct rqlite_server *one;
-    struct rqlite_server *two; /* NULL: only one */
+    struct rqlite_server *two;   /* NULL: only one */
+    struct rqlite_server *three; /* NULL: no more than two */
     uv_loop_t loop;
     struct sync y;
 };
@@ -70,6 +72,7 @@ static int teardown(void **state)
         rqlite_server_free(t->one);
     }
     rqlite_server_free(t->two);
+    rqlite_server_free(t->three);
     free(t);
     return 0;
 }
@@ -95,14 +98,20 @@ static void start_open(struct fixture *t)
     assert_err(ERR_OK, open_on(t, t->one));
 }
 
-/* A second node, which follows the first. */
+/* Another node, which follows the first. */
+static struct rqlite_server *start_follower(struct fixture *t, unsigned number)
+{
+    struct rqlite_server *s = rqlite_server_new(program);
+    s->number = number;
+    s->join_port = t->one->raft_port;
+    rqlite_server_start(s, true);
+    return s;
+}
+
 static void start_two(struct fixture *t)
 {
     rqlite_server_start(t->one, true);
-    t->two = rqlite_server_new(program);
-    t->two->number = 2;
-    t->two->join_port = t->one->raft_port;
-    rqlite_server_start(t->two, true);
+    t->two = start_follower(t, 2);
 }
 
 static void assert_says(const struct fixture *t, const char *words)
@@ -451,6 +460,39 @@ static void reads_its_own_writes(void **state)
     assert_int_equal(MANY + ROUNDS, scan(t, "user-core/").rows);
 }
 
+/* New users come to three cores at once, each through its own node, two of which only follow. */
+static void placed_by_three(void **state)
+{
+    struct fixture *t = *state;
+    struct sync others[2] = {{.store = NULL}, {.store = NULL}};
+    start_two(t);
+    t->three = start_follower(t, 3);
+    for (int same = 0; same < 2; same++) {
+        assert_err(ERR_OK, open_on(t, t->one));
+        assert_err(ERR_OK, sync_open(&others[0], &t->loop, &t->two->options));
+        assert_err(ERR_OK, sync_open(&others[1], &t->loop, &t->three->options));
+        rqlite_server_execute(t->one, "DELETE FROM keyValue");
+        rqlite_server_execute(t->one, "INSERT INTO keyValue VALUES('core-info/a', '{}'),"
+                                      " ('core-info/b', '{}'), ('core-info/c', '{}')");
+        struct store *const stores[] = {t->y.store, others[0].store, others[1].store};
+        int64_t begin_ms = now_ms();
+        struct crowd c = crowd_place(&t->loop, stores, 3, same == 1);
+        print_message("%d placements through three nodes: %lld ms\n", CROWD,
+                      (long long)(now_ms() - begin_ms));
+        if (same == 1) {
+            crowd_assert_one(c);
+        } else {
+            crowd_assert_spread(c);
+        }
+        assert_int_equal(same == 1 ? 1 : CROWD,
+                         rqlite_server_number(t->one, "SELECT count(*) FROM keyValue"
+                                                      " WHERE key LIKE 'user-core/%'"));
+        sync_close(&others[0]);
+        sync_close(&others[1]);
+        sync_close(&t->y);
+    }
+}
+
 static void await_stale(struct fixture *t, bool stale)
 {
     int64_t end_ms = now_ms() + SYNC_WAIT_MS;
@@ -627,6 +669,7 @@ static int run_on(const char *path)
         TEST(large_rows),
         TEST(batch_too_large),
         OWN(reads_its_own_writes),
+        OWN(placed_by_three),
         OWN(leader_lost),
         OWN(follower_lost),
         OWN(restarted),

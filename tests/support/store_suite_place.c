@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store_crowd.h"
+
 /* Rows as another program writes them. */
 #define THREE_CORES                                                                                \
     "INSERT INTO keyValue VALUES('core-info/a', '{\"available\":true}'), ('core-info/b', '{}'),"   \
@@ -190,97 +192,32 @@ static void place_limits(struct suite *t)
 
 /* ---- many at a time -------------------------------------------------------------------------- */
 
-enum { MANY = 50, STORES = 3 };
-
-struct crowd {
-    unsigned ended;
-    unsigned placed, taken;
-    unsigned busy;  /* had to try again */
-    unsigned on[3]; /* cores a, b, c: how many were placed there */
-    char where[8];  /* the same user's core, once anybody said */
-    bool same;      /* all are one user */
-};
-
-struct guest {
-    struct crowd *crowd;
-    struct store *store; /* borrowed */
-    char name[16];
-};
-
-static void on_guest(void *ctx, enum err e, const struct err_info *info, enum store_placed how,
-                     const struct store_user *user);
-
-static void start_guest(struct guest *g)
-{
-    struct store_place place = {.name = g->name, .label = g->name};
-    store_user_place(g->store, &place, on_guest, g);
-}
-
-static void on_guest(void *ctx, enum err e, const struct err_info *info, enum store_placed how,
-                     const struct store_user *user)
-{
-    struct guest *g = ctx;
-    struct crowd *c = g->crowd;
-    if (e == ERR_BUSY) { /* nothing was written */
-        c->busy++;
-        start_guest(g);
-        return;
-    }
-    if (e != ERR_OK) {
-        fail_msg("%s: %s", err_text(e), info->text);
-    }
-    assert_string_equal(g->name, user->name);
-    assert_true(how == STORE_PLACED || (how == STORE_PLACE_TAKEN && c->same));
-    assert_non_null(user->core);
-    if (c->same && c->where[0] == '\0') {
-        snprintf(c->where, sizeof c->where, "%s", user->core);
-    }
-    assert_true(!c->same || strcmp(c->where, user->core) == 0);
-    c->placed += how == STORE_PLACED;
-    c->taken += how == STORE_PLACE_TAKEN;
-    c->on[user->core[0] - 'a'] += how == STORE_PLACED;
-    c->ended++;
-}
-
-/* MANY placements at once, in turns through three stores. */
+/* Through three stores at once, as three programs would. */
 static struct crowd place_crowd(struct suite *t, bool same)
 {
-    struct crowd c = {.same = same};
-    struct guest guests[MANY];
     struct sync third = {.store = NULL};
     suite_execute(t, THREE_CORES);
     suite_open_b(t);
     assert_err(ERR_OK, sync_open(&third, &t->loop, t->engine->options(t->place)));
-    struct store *const stores[STORES] = {t->a.store, t->b.store, third.store};
-    for (size_t i = 0; i < MANY; i++) {
-        guests[i] = (struct guest){.crowd = &c, .store = stores[i % STORES]};
-        snprintf(guests[i].name, sizeof guests[i].name, "user%02zu", same ? 0 : i);
-        start_guest(&guests[i]);
-    }
-    sync_wait_count(&t->loop, &c.ended, MANY);
+    struct store *const stores[] = {t->a.store, t->b.store, third.store};
+    struct crowd c = crowd_place(&t->loop, stores, 3, same);
     sync_close(&third);
     return c;
 }
 
 static void place_crowd_of_many(struct suite *t)
 {
-    struct crowd c = place_crowd(t, false);
-    assert_int_equal(MANY, c.placed);
-    assert_int_equal(17, c.on[0]);
-    assert_int_equal(17, c.on[1]);
-    assert_int_equal(16, c.on[2]);
+    crowd_assert_spread(place_crowd(t, false));
     assert_err(ERR_OK, sync_cores(&t->b)); /* and the rows are as was told */
     assert_string_equal("a(-,-,-,-,-,yes):17 b(-,-,-,-,-,yes):17 c(-,-,-,-,-,yes):16",
                         t->b.out.text);
     assert_err(ERR_OK, sync_state(&t->b));
-    assert_int_equal(3 + MANY, t->b.state.revision);
+    assert_int_equal(3 + CROWD, t->b.state.revision);
 }
 
 static void place_crowd_of_one(struct suite *t)
 {
-    struct crowd c = place_crowd(t, true);
-    assert_int_equal(1, c.placed);
-    assert_int_equal(MANY - 1, c.taken);
+    crowd_assert_one(place_crowd(t, true));
     assert_users(t, "user-core/user00=a");
 }
 
