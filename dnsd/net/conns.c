@@ -22,7 +22,7 @@ static void list_remove(struct net_worker *w, struct tcp_conn *c)
     *(c->next != NULL ? &c->next->prev : &w->last) = c->prev;
 }
 
-void conns_add(struct tcp_conn *c)
+void tcp_conns_add(struct tcp_conn *c)
 {
     struct tcp_conn **at = &c->w->bucket[bucket_of(c->w, c->client)];
     c->same_next = *at;
@@ -31,7 +31,7 @@ void conns_add(struct tcp_conn *c)
     c->w->conns++;
 }
 
-void conns_remove(struct tcp_conn *c)
+void tcp_conns_remove(struct tcp_conn *c)
 {
     struct tcp_conn **at = &c->w->bucket[bucket_of(c->w, c->client)];
     while (*at != c) {
@@ -42,13 +42,13 @@ void conns_remove(struct tcp_conn *c)
     c->w->conns--;
 }
 
-void conns_touch(struct tcp_conn *c)
+void tcp_conns_touch(struct tcp_conn *c)
 {
     list_remove(c->w, c);
     list_add(c->w, c);
 }
 
-struct tcp_conn *conns_in_the_way(const struct net_worker *w, uint64_t client)
+struct tcp_conn *tcp_conns_in_the_way(const struct net_worker *w, uint64_t client)
 {
     unsigned same = 0;
     struct tcp_conn *idlest = NULL;

@@ -5,9 +5,9 @@
 #include "net.h"
 
 /* Of a clock that never goes back; only differences mean anything. */
-uint64_t latency_now_ns(void);
+uint64_t net_latency_now_ns(void);
 
 /* QUERIES of them took NS each. The worker's thread only. */
-void latency_add(struct net_latency *l, uint64_t ns, uint64_t queries);
+void net_latency_add(struct net_latency *l, uint64_t ns, uint64_t queries);
 
 #endif

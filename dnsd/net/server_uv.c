@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "lib/log.h"
 #include "lib/loop_uv.h"
 #include "lib/mem.h"
+#include "lib/tls_context.h"
 #include "worker.h"
+
+/* Of threads that make handshakes, which take long and may wait; the others' answers do neither. */
+#define TLS_NICE 10
 
 struct thread {
     struct net_server *server; /* borrowed */
@@ -18,6 +22,7 @@ struct thread {
     struct net_worker *worker; /* owned until its close has begun */
     struct answer_config config;
     struct net_limits limits;
+    bool tls;
     struct loop_msg ended; /* to the control loop, as the thread's last act */
     struct loop_msg stop;
 };
@@ -39,6 +44,12 @@ struct news {
     bool has_config;
 };
 
+struct context_news {
+    struct loop_msg msg;
+    struct thread *thread;
+    struct tls_context *context; /* shared: a reference for the worker */
+};
+
 static void on_news(struct loop_msg *msg)
 {
     struct news *n = (struct news *)msg;
@@ -54,9 +65,23 @@ static void on_news(struct loop_msg *msg)
     free(n);
 }
 
+static void on_context(struct loop_msg *msg)
+{
+    struct context_news *n = (struct context_news *)msg;
+    if (n->thread->worker != NULL) {
+        net_worker_use_tls(n->thread->worker, n->context);
+    } else {
+        tls_context_unref(n->context);
+    }
+    free(n);
+}
+
 static void run_thread(void *arg)
 {
     struct thread *t = arg;
+    if (t->tls) {
+        setpriority(PRIO_PROCESS, 0, TLS_NICE); /* Linux: of this thread alone; best effort */
+    }
     uv_run(&t->loop, UV_RUN_DEFAULT);
     loop_box_send(&t->server->box, &t->ended);
 }
@@ -130,15 +155,18 @@ enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
     struct net_server *s = mem_xalloc(sizeof *s);
     unsigned shares = sockets->workers + sockets->tls_workers;
     enum err e = loop_box_open(&s->box, control);
-    (void)tls;
     s->threads = mem_xalloc(shares * sizeof(struct thread *));
     s->plain = sockets->workers;
     for (unsigned i = 0; i < shares && e == ERR_OK; i++) {
         s->threads[i] = thread_new(s, config, limits);
         s->count++;
+        s->threads[i]->tls = i >= s->plain;
         e = thread_prepare(s->threads[i], sockets, i, info);
         if (e == ERR_OK && first != NULL) {
             net_worker_use(s->threads[i]->worker, zone_snapshot_ref(first));
+        }
+        if (e == ERR_OK && s->threads[i]->tls && tls != NULL) {
+            net_worker_use_tls(s->threads[i]->worker, tls_context_ref(tls));
         }
     }
     for (unsigned i = 0; i < s->count && e == ERR_OK; i++) {
@@ -170,6 +198,17 @@ void net_server_publish(struct net_server *s, const struct zone_snapshot *snapsh
             n->config = *config;
             n->has_config = true;
         }
+        loop_box_send(&s->threads[i]->box, &n->msg);
+    }
+}
+
+void net_server_use_tls(struct net_server *s, struct tls_context *context)
+{
+    for (unsigned i = s->plain; i < s->count; i++) {
+        struct context_news *n = mem_xalloc(sizeof *n);
+        n->msg.run = on_context;
+        n->thread = s->threads[i];
+        n->context = tls_context_ref(context);
         loop_box_send(&s->threads[i]->box, &n->msg);
     }
 }

@@ -1,4 +1,5 @@
-/* TCP (RFC 7766): frames of two octets of length and a message.
+/* TCP (RFC 7766): frames of two octets of length and a message. With TLS in between (RFC 7858) it is
+ * the same; what differs is in tls_uv.c.
  *
  * A read brings any number of frames, or a part of one. All whole frames are answered into one
  * buffer and written at once; only what is left over, a frame's beginning, is kept, in memory that
@@ -6,14 +7,10 @@
  * idle connection costs its struct and the kernel's part.
  *
  * A peer that does not take its answers stops being read (facts of BIND's CVE-2024-0760): what it
- * sent waits in `in`, bounded by one read. Every wait has a deadline: for the rest of a frame, for
- * the peer to read, for the next query. One timer a worker looks at all connections a few times a
- * second.
- *
- * Full house: the newcomer comes in and the one that has been idle longest goes, overall and per
- * client, so that whoever holds connections without asking loses them first.
+ * sent waits in `in`, bounded by one read. Every wait has a deadline: for the end of a handshake, for
+ * the rest of a frame, for the peer to read, for the next query. One timer a worker looks at all
+ * connections a few times a second.
  */
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,64 +19,45 @@
 #include "dnsd/wire/query.h"
 #include "latency.h"
 #include "lib/buf.h"
-#include "lib/mem.h"
+#include "lib/tls.h"
 
-#define BACKLOG 4096
 #define TICK_MS 250
-/* Between SYN and query a client has this long before the connection is handed to us at all. */
-#define DEFER_ACCEPT_S 2
-
-struct tcp_listener {
-    uv_tcp_t tcp;
-    struct net_worker *w; /* borrowed */
-    bool waits;           /* somebody is at the door, until the spare can show him out */
-};
-
-static uint64_t client_of(const uv_tcp_t *tcp)
-{
-    struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
-    int len = sizeof sa;
-    uint64_t prefix = 0;
-    uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &len);
-    if (sa.ss_family == AF_INET) {
-        prefix = ((struct sockaddr_in *)&sa)->sin_addr.s_addr;
-    } else if (sa.ss_family == AF_INET6) {
-        memcpy(&prefix, &((struct sockaddr_in6 *)&sa)->sin6_addr, sizeof prefix);
-    }
-    return prefix;
-}
 
 /* ---- closing ----------------------------------------------------------------------------- */
 
-static void on_conn_closed(uv_handle_t *h)
+void tcp_conn_on_closed(uv_handle_t *h)
 {
     struct tcp_conn *c = h->data;
     struct net_worker *w = c->w;
+    tls_conn_free(c->tls);
     free(c->in);
     free(c->unsent);
     free(c);
     worker_handle_gone(w);
 }
 
-static void conn_close(struct tcp_conn *c)
+void tcp_conn_close(struct tcp_conn *c)
 {
     struct net_worker *w = c->w;
     if (c->closing) {
         return;
     }
     c->closing = true;
-    conns_remove(c);
+    tcp_conns_remove(c);
     if (w->conns == 0) {
         uv_timer_stop(&w->timer);
     }
     metrics_add(&worker_conns(w)->open, UINT64_MAX); /* one less */
-    uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
+    if (c->tls != NULL) {
+        dot_end(c);
+    }
+    uv_close((uv_handle_t *)&c->tcp, tcp_conn_on_closed);
 }
 
-/* Nothing is owed: no answer under way, no query half read. */
+/* Nothing is owed: no answer under way, no query half read, no handshake half done. */
 static bool is_settled(const struct tcp_conn *c)
 {
-    return c->unsent == NULL && c->in_len == 0;
+    return c->unsent == NULL && c->in_len == 0 && (c->tls == NULL || !dot_is_shaking(c));
 }
 
 /* Queries have arrived that nobody has read. Closing then would throw away answers, too: the system
@@ -92,15 +70,24 @@ static bool has_unread(const struct tcp_conn *c)
            n > 0;
 }
 
+/* Who has not even begun a handshake is owed nothing either. */
 static bool may_go(const struct tcp_conn *c)
 {
-    return c->w->closing && is_settled(c) && !has_unread(c);
+    bool owed = !is_settled(c) && (c->tls == NULL || c->tls_begun);
+    return c->w->closing && !owed && !has_unread(c);
 }
 
 /* ---- answering --------------------------------------------------------------------------- */
 
 static void read_start(struct tcp_conn *c);
 static void proceed(struct tcp_conn *c);
+
+static bool give_up(struct tcp_conn *c)
+{
+    c->deaf = true;
+    tcp_conn_close(c);
+    return false;
+}
 
 static void on_written(uv_write_t *req, int status)
 {
@@ -109,46 +96,40 @@ static void on_written(uv_write_t *req, int status)
     c->unsent = NULL;
     c->unsent_len = 0;
     if (status != 0) {
-        conn_close(c);
+        give_up(c);
     }
     if (c->closing) {
         return;
     }
     c->since_ms = uv_now(c->w->loop);
-    c->w->began_ns = latency_now_ns();
+    c->w->began_ns = net_latency_now_ns();
     proceed(c);
 }
 
-/* Writes N octets of the worker's buffer: at once if the kernel takes them, else the rest from a
- * copy. False: the connection is gone. */
-static bool flush(struct tcp_conn *c, size_t n)
+bool tcp_conn_send(struct tcp_conn *c, const uint8_t *bytes, size_t len)
 {
-    struct net_worker *w = c->w;
-    uv_buf_t buf = uv_buf_init((char *)w->tcp_write, (unsigned)n);
-    int sent = n > 0 ? uv_try_write((uv_stream_t *)&c->tcp, &buf, 1) : 0;
+    uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
+    int sent = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
     if (sent == UV_EAGAIN) {
         sent = 0;
     }
     if (sent < 0) {
-        conn_close(c);
-        return false;
+        return give_up(c);
     }
-    if ((size_t)sent == n) {
+    if ((size_t)sent == len) {
         return true;
     }
-    c->unsent_len = n - (size_t)sent;
+    c->unsent_len = len - (size_t)sent;
     c->unsent = malloc(c->unsent_len);
     if (c->unsent == NULL) {
-        conn_close(c);
-        return false;
+        return give_up(c);
     }
-    memcpy(c->unsent, w->tcp_write + sent, c->unsent_len);
+    memcpy(c->unsent, bytes + sent, c->unsent_len);
     buf = uv_buf_init((char *)c->unsent, (unsigned)c->unsent_len);
     c->write.data = c;
-    c->since_ms = uv_now(w->loop);
+    c->since_ms = uv_now(c->w->loop);
     if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &buf, 1, on_written) != 0) {
-        conn_close(c);
-        return false;
+        return give_up(c);
     }
     return true;
 }
@@ -157,8 +138,10 @@ static bool flush(struct tcp_conn *c, size_t n)
 static bool hand_over(struct tcp_conn *c, size_t out, uint64_t queries)
 {
     struct net_worker *w = c->w;
-    bool there = flush(c, out);
-    latency_add(&w->counters.latency[w->streams], latency_now_ns() - w->began_ns, queries);
+    bool there = out == 0         ? true
+                 : c->tls == NULL ? tcp_conn_send(c, w->tcp_write, out)
+                                  : dot_send(c, w->tcp_write, out);
+    net_latency_add(&w->counters.latency[w->streams], net_latency_now_ns() - w->began_ns, queries);
     return there;
 }
 
@@ -174,7 +157,7 @@ static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len
         size_t frame = get_u16(bytes + done);
         if (frame < WIRE_HEADER_LEN) {
             if (hand_over(c, out, queries)) {
-                conn_close(c); /* not even a header: no DNS client */
+                tcp_conn_close(c); /* not even a header: no DNS client */
             }
             *gone = true;
             return done;
@@ -234,7 +217,7 @@ static void drop_input(struct tcp_conn *c, size_t done)
     }
 }
 
-/* Goes on with what is kept, then with reading. */
+/* Goes on with what is kept, then with reading, or with the end. */
 static void proceed(struct tcp_conn *c)
 {
     bool gone = false;
@@ -248,34 +231,37 @@ static void proceed(struct tcp_conn *c)
             c->since_ms = uv_now(c->w->loop);
         }
     }
+    if (c->tls != NULL && c->unsent == NULL && !dot_send(c, NULL, 0)) {
+        return;
+    }
     if (c->unsent != NULL) {
         uv_read_stop((uv_stream_t *)&c->tcp);
-    } else if (may_go(c)) {
-        conn_close(c);
+    } else if (may_go(c) || (c->tls != NULL && dot_is_over(c))) {
+        tcp_conn_close(c);
     } else {
         read_start(c);
     }
 }
 
-static void take(struct tcp_conn *c, const uint8_t *bytes, size_t len)
+bool tcp_conn_absorb(struct tcp_conn *c, const uint8_t *bytes, size_t len)
 {
     bool gone = false;
     size_t done = 0;
     bool mid_frame = c->in_len > 0;
-    conns_touch(c);
+    tcp_conns_touch(c);
     if (!mid_frame) {
         done = answer_frames(c, bytes, len, &gone);
         if (gone) {
-            return;
+            return false;
         }
         c->since_ms = uv_now(c->w->loop);
     }
     /* A frame's deadline runs from its first octet: more octets of it do not extend it. */
     if (done < len && !keep(c, bytes + done, len - done)) {
-        conn_close(c);
-        return;
+        tcp_conn_close(c);
+        return false;
     }
-    proceed(c);
+    return true;
 }
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
@@ -293,10 +279,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct tcp_conn *c = stream->data;
     if (n > 0) {
         c->full_ms = n == TCP_READ_MAX ? uv_now(c->w->loop) : 0;
-        c->w->began_ns = latency_now_ns();
-        take(c, (const uint8_t *)buf->base, (size_t)n);
+        c->w->began_ns = net_latency_now_ns();
+        const uint8_t *bytes = (const uint8_t *)buf->base;
+        if (c->tls == NULL ? tcp_conn_absorb(c, bytes, (size_t)n)
+                           : dot_receive(c, bytes, (size_t)n)) {
+            proceed(c);
+        }
     } else if (n < 0 && n != UV_ENOBUFS) {
-        conn_close(c);
+        tcp_conn_close(c);
     }
 }
 
@@ -304,16 +294,21 @@ static void read_start(struct tcp_conn *c)
 {
     int rc = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
     if (rc != 0 && rc != UV_EALREADY) {
-        conn_close(c);
+        tcp_conn_close(c);
     }
 }
 
-/* ---- coming in --------------------------------------------------------------------------- */
+/* ---- deadlines, beginning and end -------------------------------------------------------- */
 
-static uint64_t patience(const struct tcp_conn *c)
+static bool is_overdue(const struct tcp_conn *c, uint64_t now)
 {
     const struct net_limits *l = c->w->limits;
-    return c->unsent != NULL ? l->tcp_write_ms : c->in_len > 0 ? l->tcp_frame_ms : l->tcp_idle_ms;
+    if (c->tls != NULL && dot_is_shaking(c) && now - c->born_ms >= l->tls_handshake_ms) {
+        return true;
+    }
+    return now - c->since_ms >= (c->unsent != NULL ? l->tcp_write_ms
+                                 : c->in_len > 0   ? l->tcp_frame_ms
+                                                   : l->tcp_idle_ms);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -323,126 +318,27 @@ static void on_tick(uv_timer_t *timer)
     for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
         next = c->next;
         bool too_long = w->closing && now - w->closing_ms >= w->limits->tcp_write_ms;
-        if (too_long || now - c->since_ms >= patience(c)) {
+        if (too_long || is_overdue(c, now)) {
             if (!is_settled(c)) {
                 metrics_add(&worker_conns(w)->timed_out, 1);
             }
-            conn_close(c);
+            tcp_conn_close(c);
         }
     }
 }
 
-static void let_in(struct tcp_listener *l);
-
-static void on_spare_closed(uv_handle_t *h)
+void tcp_conn_begin(struct tcp_conn *c)
 {
-    struct net_worker *w = h->data;
-    w->spare_busy = false;
-    for (size_t i = 0; i < w->addresses && !w->closing; i++) {
-        struct tcp_listener *l = w->tcp[i];
-        if (l != NULL && l->waits) {
-            l->waits = false;
-            let_in(l);
-        }
-    }
-    worker_handle_gone(w);
-}
-
-/* Who cannot stay is taken in all the same, and shown out: libuv hears of nobody else at this door as
- * long as one is standing in it. */
-static void show_out(struct tcp_listener *l)
-{
-    struct net_worker *w = l->w;
-    if (w->spare_busy) {
-        l->waits = true;
-        return;
-    }
-    uv_tcp_init(w->loop, &w->spare);
-    w->spare.data = w;
-    w->spare_busy = true;
-    w->handles++;
-    metrics_add(&worker_conns(w)->refused, 1);
-    (void)uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&w->spare); /* either way he is gone */
-    uv_close((uv_handle_t *)&w->spare, on_spare_closed);
-}
-
-static void make_room(struct net_worker *w, uint64_t client)
-{
-    struct tcp_conn *c = conns_in_the_way(w, client);
-    if (c != NULL) {
-        metrics_add(&worker_conns(w)->evicted, 1);
-        conn_close(c);
-    }
-}
-
-static void let_in(struct tcp_listener *l)
-{
-    struct net_worker *w = l->w;
-    struct tcp_conn *c = calloc(1, sizeof *c);
-    if (c == NULL) {
-        show_out(l);
-        return;
-    }
-    uv_tcp_init(w->loop, &c->tcp);
-    c->tcp.data = c;
-    c->w = w;
-    w->handles++;
-    if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&c->tcp) != 0) {
-        metrics_add(&worker_conns(w)->refused, 1);
-        uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
-        return;
-    }
-    c->client = client_of(&c->tcp);
-    make_room(w, c->client);
+    struct net_worker *w = c->w;
     if (w->conns == 0) {
         uv_timer_start(&w->timer, on_tick, TICK_MS, TICK_MS);
     }
-    conns_add(c);
-    c->since_ms = uv_now(w->loop);
+    tcp_conns_add(c);
+    c->since_ms = c->born_ms = uv_now(w->loop);
     metrics_add(&worker_conns(w)->accepted, 1);
     metrics_add(&worker_conns(w)->open, 1);
     uv_tcp_nodelay(&c->tcp, 1);
     read_start(c);
-}
-
-static void on_connection(uv_stream_t *server, int status)
-{
-    struct tcp_listener *l = server->data;
-    if (status == 0) {
-        let_in(l);
-    } else {
-        metrics_add(&worker_conns(l->w)->refused, 1); /* out of files: libuv has closed it */
-    }
-}
-
-enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out)
-{
-    struct tcp_listener *l = mem_xalloc(sizeof *l);
-    int defer = DEFER_ACCEPT_S;
-    uv_tcp_init(w->loop, &l->tcp);
-    l->tcp.data = l;
-    l->w = w;
-    w->handles++;
-    *out = l;
-    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
-    if (uv_tcp_open(&l->tcp, fd) != 0 ||
-        uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection) != 0) {
-        return ERR_IO;
-    }
-    return ERR_OK;
-}
-
-static void on_listener_closed(uv_handle_t *h)
-{
-    struct tcp_listener *l = h->data;
-    struct net_worker *w = l->w;
-    free(l);
-    worker_handle_gone(w);
-}
-
-void tcp_close(struct tcp_listener *l)
-{
-    uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
 }
 
 void tcp_drain(struct net_worker *w)
@@ -450,7 +346,7 @@ void tcp_drain(struct net_worker *w)
     for (struct tcp_conn *c = w->first, *next; c != NULL; c = next) {
         next = c->next;
         if (may_go(c)) {
-            conn_close(c);
+            tcp_conn_close(c);
         }
     }
 }

@@ -126,10 +126,10 @@ static int round_of(struct udp *u)
     if (n <= 0) {
         return n;
     }
-    uint64_t began = latency_now_ns();
+    uint64_t began = net_latency_now_ns();
     unsigned out = answer_all(u, u->used);
     send_all(u, out);
-    latency_add(&u->w->counters.latency[ANSWER_UDP], latency_now_ns() - began, out);
+    net_latency_add(&u->w->counters.latency[ANSWER_UDP], net_latency_now_ns() - began, out);
     return n;
 }
 

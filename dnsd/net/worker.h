@@ -23,6 +23,7 @@ struct net_worker {
     struct answerer answerer; /* owns its snapshot's reference */
     struct net_counters counters;
     const struct net_limits *limits;             /* borrowed */
+    struct tls_context *tls;                     /* shared: our reference; NULL: none yet */
     struct udp *udp[NET_ADDRESSES_MAX];          /* owned */
     struct tcp_listener *tcp[NET_ADDRESSES_MAX]; /* owned */
     size_t addresses;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "lib/mem.h"
+#include "lib/tls_context.h"
 #include "worker.h"
 
 const struct net_limits net_limits_default = {
@@ -59,6 +60,7 @@ void worker_handle_gone(struct net_worker *w)
     if (w->answerer.snapshot != NULL) {
         zone_snapshot_unref(w->answerer.snapshot);
     }
+    tls_context_unref(w->tls);
     free(w);
     if (done != NULL) {
         done(ctx);
@@ -131,6 +133,13 @@ void net_worker_use(struct net_worker *w, const struct zone_snapshot *snapshot)
     if (old != NULL) {
         zone_snapshot_unref(old);
     }
+}
+
+void net_worker_use_tls(struct net_worker *w, struct tls_context *context)
+{
+    struct tls_context *old = w->tls;
+    w->tls = context;
+    tls_context_unref(old);
 }
 
 const struct net_counters *net_worker_counters(const struct net_worker *w)

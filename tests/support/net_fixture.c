@@ -13,6 +13,7 @@
 
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/tls_context.h"
 #include "zone_build.h"
 
 static const struct answer_config config = {
@@ -27,17 +28,33 @@ void net_fixture_init(struct net_fixture *f, const char *options, const char *co
     assert_int_equal(uv_loop_init(&f->loop), 0);
 }
 
-void net_fixture_open(struct net_fixture *f, const char *ip)
+static void open_share(struct net_fixture *f, const struct net_address *address, bool tls)
 {
-    struct net_address address;
     struct err_info info = {.text = ""};
-    assert_int_equal(net_address_parse(ip, 0, &address), ERR_OK);
-    if (net_sockets_bind(&address, 1, 1, &f->sockets, &info) != ERR_OK ||
-        net_worker_open(&f->loop, &f->sockets, 0, &config, &f->limits, &f->worker, &info) !=
-            ERR_OK) {
+    if (net_sockets_bind(address, 1, 1, &f->sockets, &info) != ERR_OK ||
+        net_worker_open(&f->loop, &f->sockets, tls ? 1 : 0, &config, &f->limits, &f->worker,
+                        &info) != ERR_OK) {
         fail_msg("%s", info.text);
     }
     net_worker_use(f->worker, zone_snapshot_ref(f->snapshot));
+}
+
+void net_fixture_open(struct net_fixture *f, const char *ip)
+{
+    struct net_address address;
+    assert_int_equal(net_address_parse(ip, 0, &address), ERR_OK);
+    open_share(f, &address, false);
+}
+
+void net_fixture_open_tls(struct net_fixture *f, const char *ip, struct tls_context *context)
+{
+    struct net_address address;
+    assert_int_equal(net_address_parse(ip, 0, &address), ERR_OK);
+    address.tls = true;
+    open_share(f, &address, true);
+    if (context != NULL) {
+        net_worker_use_tls(f->worker, tls_context_ref(context));
+    }
 }
 
 static void on_closed(void *ctx)

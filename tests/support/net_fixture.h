@@ -23,6 +23,8 @@ struct net_fixture {
 void net_fixture_init(struct net_fixture *f, const char *options, const char *content);
 /* A worker on IP, port of the system's choice. */
 void net_fixture_open(struct net_fixture *f, const char *ip);
+/* The same for DNS over TLS. CONTEXT: a reference is taken; NULL: none yet. */
+void net_fixture_open_tls(struct net_fixture *f, const char *ip, struct tls_context *context);
 /* Ends the worker if that has not been begun, waits for its end, and frees everything. */
 void net_fixture_end(struct net_fixture *f);
 void net_fixture_close_begin(struct net_fixture *f);
