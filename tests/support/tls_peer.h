@@ -4,6 +4,7 @@
 #define TESTS_TLS_PEER_H
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "lib/tls.h"
 
