@@ -1,24 +1,25 @@
-/* tls-cert/<hostname>: a certificate with its key, as the platform stores them. What is secret stays
- * in the database: SQL takes the two times out of a row, and nothing else is fetched. */
+/* tls-cert/<hostname>: a certificate with its key, as the platform stores them. What is secret
+ * stays in the database: SQL takes the two times out of a row, and nothing else is fetched. */
 #include "store.h"
 
 #include "keys.h"
 #include "lib/log.h"
 #include "op.h"
 
+/* CASE, because it alone keeps json_type() and json_extract() from text that is no JSON. */
 #define IS_TIME(path)                                                                              \
     "coalesce(json_type(value, '" path "'), 'null') IN ('integer', 'real', 'null')"
 #define TIME_OF(path)                                                                              \
     "CASE WHEN json_valid(value) THEN CAST(json_extract(value, '" path "') AS INTEGER) END"
+#define IS_READABLE                                                                                \
+    "CASE WHEN json_valid(value) THEN json_type(value) = 'object'"                                 \
+    " AND " IS_TIME("$.issuedAt") " AND " IS_TIME("$.expiresAt") " END"
+#define ISSUED  TIME_OF("$.issuedAt")
+#define EXPIRES TIME_OF("$.expiresAt")
 
-/* CASE, because it alone keeps json_type() and json_extract() from text that is no JSON. */
-static const char LIST_SQL
-    [] = "SELECT substr(key, length('" KEY_CERT "') + 1), CASE WHEN json_valid(value) THEN"
-         " json_type(value) = 'object' AND " IS_TIME("$.issuedAt") " AND " IS_TIME("$.expiresAt") " END, " TIME_OF(
-             "$.issuedAt") ", " TIME_OF("$.expiresAt") " FROM keyValue WHERE " IS_CERT("key") " ORD"
-                                                                                              "ER "
-                                                                                              "BY "
-                                                                                              "key";
+static const char LIST_SQL[] =
+    "SELECT substr(key, length('" KEY_CERT "') + 1), " IS_READABLE ", " ISSUED ", " EXPIRES
+    " FROM keyValue WHERE " IS_CERT("key") " ORDER BY key";
 enum { COL_HOSTNAME, COL_READABLE, COL_ISSUED, COL_EXPIRES, COL_COUNT };
 
 struct list_op {

@@ -1,5 +1,5 @@
-/* HTTP-01: what a token is answered with, one row each. Whoever is asked reads the row; nobody keeps
- * a copy, so there is nothing to tell anybody. */
+/* HTTP-01: what a token is answered with, one row each. Whoever is asked reads the row; nobody
+ * keeps a copy, so there is nothing to tell anybody. */
 #include "store.h"
 
 #include "keys.h"

@@ -11,8 +11,10 @@
 #define KEY_CERT      "tls-cert/"
 #define KEY_HTTP01    "http-01/" /* not in keyValue: only limits know it */
 
+#define KEY_RECORD_END "dns-record0"
+
 #define IS_CORE(key)   "(" key " >= 'core-info/' AND " key " < 'core-info0')"
-#define IS_RECORD(key) "(" key " >= 'dns-record/' AND " key " < 'dns-record0')"
+#define IS_RECORD(key) "(" key " >= 'dns-record/' AND " key " < '" KEY_RECORD_END "')"
 #define IS_CERT(key)   "(" key " >= 'tls-cert/' AND " key " < 'tls-cert0')"
 /* Two bare terms, exactly those of the partial index dnsd_user_core: SQLite compares them by form.
  */

@@ -4,11 +4,14 @@
  *       ^ └─── changed none ───> why ──> taken, name, none
  *       └── no reason any more ───┘
  *
- * The engines carry out one write after the other, so what the statement has counted is true when it
- * writes, on any number of cores. The statement cannot tell what it chose, nor why it wrote nothing.
- * Both are read afterwards, when somebody else may have been there: then what is found is told, as
- * if the user had been moved just before; only a user who is gone again is an error. A reason that
- * is gone is none: the statement is carried out again. */
+ * The engines carry out one write after the other, so what the statement has counted is true when
+ * it writes, on any number of cores. The statement cannot tell what it chose, nor why it wrote
+ * nothing. Both are read afterwards, when somebody else may have been there: then what is found is
+ * told, as if the user had been moved just before; only a user who is gone again is an error. A
+ * reason that is gone is none: the statement is carried out again.
+ *
+ * It counts by walking over a core's stretch of the index dnsd_user_core: about 60 ns a user (see
+ * schema.c on why nobody keeps counters). */
 #include "store.h"
 
 #include "keys.h"

@@ -20,10 +20,12 @@ static const char DELETE_SQL[] =
 static const char ABSENT_SQL[] =
     "UPDATE dnsd_meta SET value = value WHERE key = 'id'"
     " AND NOT EXISTS (SELECT 1 FROM keyValue WHERE key = '" KEY_RECORD "' || ?1)";
-/* The first ?2 behind ?1; nothing is behind '' but names. */
+
+/* The first ?2 behind ?1. One lower bound, that the index is entered with: of two SQLite may take
+ * the one that makes it go through all the pages before again. */
 static const char LIST_SQL[] =
     "SELECT substr(key, length('" KEY_RECORD "') + 1), value FROM keyValue"
-    " WHERE key > '" KEY_RECORD "' || ?1 AND " IS_RECORD("key") " ORDER BY key LIMIT ?2";
+    " WHERE key > '" KEY_RECORD "' || ?1 AND key < '" KEY_RECORD_END "' ORDER BY key LIMIT ?2";
 enum { COL_NAME, COL_VALUE, COL_COUNT };
 
 #define LIST_MAX 1000

@@ -174,16 +174,17 @@ enum store_placed {
     STORE_PLACE_NAME,  /* a core or a stored record is called so */
     STORE_PLACE_NONE,  /* no core is available, or the one wanted has no row */
 };
-/* USER is NULL on errors; its core with _NAME and _NONE. ERR_TIMEOUT, with SQLite too: the user may be
- * on a core; ask again, it will be placed or taken. ERR_CONFLICT: somebody else removed the user just
- * after it was placed, or keeps changing what is in its way; it is on no core. */
+/* USER is NULL on errors; its core with _NAME and _NONE. ERR_TIMEOUT, with SQLite too: the user may
+ * be on a core; ask again, it will be placed or taken. ERR_CONFLICT: somebody else removed the user
+ * just after it was placed, or keeps changing what is in its way; it is on no core. */
 typedef void store_place_cb(void *ctx, enum err e, const struct err_info *info,
                             enum store_placed how, const struct store_user *user);
 void store_user_place(struct store *s, const struct store_place *place, store_place_cb *cb,
                       void *ctx);
 
 /* Where a user lives, with what the core's row says. CORE is NULL if that row is missing or cannot
- * be read; its `users` is 0. ERR_NOTFOUND: no such user. One read of this node; cheap (no counting). */
+ * be read; its `users` is 0. ERR_NOTFOUND: no such user. One read of this node; cheap (no counting).
+ */
 typedef void store_home_cb(void *ctx, enum err e, const struct err_info *info,
                            const struct store_user *user, const struct store_core *core);
 void store_user_home(struct store *s, const char *name, store_home_cb *cb, void *ctx);

@@ -1,5 +1,5 @@
-/* How SQLite goes about the store's statements: none of them walks through a table, so that what one
- * asks for costs what it asks for, with a million users too. */
+/* How SQLite goes about the store's statements: none of them walks through a table, so that it
+ * costs no more than what it asks for, with a million users too. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

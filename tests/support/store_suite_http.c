@@ -1,5 +1,5 @@
-/* What the HTTPS face reads and writes besides: HTTP-01 tokens, certificates, all records; and how an
- * older database comes to have their tables. */
+/* What the HTTPS face reads and writes besides: HTTP-01 tokens, certificates, all records; and how
+ * an older database comes to have their tables. */
 #include "store_suite_priv.h"
 
 #include <stdio.h>
