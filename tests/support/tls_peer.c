@@ -13,6 +13,7 @@
 #include <openssl/pem.h>
 
 #include "lib/mem.h"
+#include "lib/str.h"
 
 /* ---- certificates -------------------------------------------------------------------------- */
 
@@ -25,7 +26,11 @@ static EVP_PKEY *make_key(const char *kind)
     if (sscanf(kind, "RSA %u", &bits) == 1) {
         return EVP_RSA_gen(bits);
     }
-    return EVP_PKEY_Q_keygen(NULL, NULL, kind);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
+    EVP_PKEY *key = NULL;
+    assert_true(EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_generate(ctx, &key) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
 }
 
 static void add_extension(X509 *x, X509 *issuer, int nid, const char *value)
@@ -48,11 +53,13 @@ static char *text_of(BIO *b)
     return text;
 }
 
-static void write_texts(struct tls_made *m)
+void tls_made_write(struct tls_made *m)
 {
     BIO *cert = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
     assert_int_equal(PEM_write_bio_X509(cert, m->x), 1);
     assert_int_equal(PEM_write_bio_PrivateKey(key, m->key, NULL, NULL, 0, NULL, NULL), 1);
+    free(m->cert);
+    free(m->private);
     m->cert = text_of(cert);
     m->private = text_of(key);
 }
@@ -86,11 +93,11 @@ struct tls_made *tls_make(const struct tls_make *how)
         add_extension(m->x, m->x, NID_subject_alt_name, how->names);
     }
     EVP_PKEY *signer = how->issuer != NULL ? how->issuer->key : m->key;
-    const EVP_MD *md = EVP_PKEY_get_base_id(signer) == EVP_PKEY_ED25519 ? NULL
-                       : how->sha1                                      ? EVP_sha1()
-                                                                        : EVP_sha256();
-    assert_true(X509_sign(m->x, signer, md) > 0);
-    write_texts(m);
+    char md[64]; /* Ed25519 and its kin hash by themselves */
+    assert_true(EVP_PKEY_get_default_digest_name(signer, md, sizeof md) > 0);
+    const EVP_MD *hash = strcmp(md, "UNDEF") == 0 ? NULL : how->sha1 ? EVP_sha1() : EVP_sha256();
+    assert_true(X509_sign(m->x, signer, hash) > 0);
+    tls_made_write(m);
     ERR_clear_error();
     return m;
 }
@@ -108,9 +115,10 @@ void tls_made_free(struct tls_made *m)
 
 void tls_made_append(struct tls_made *m, const struct tls_made *next)
 {
-    size_t len = strlen(m->cert);
-    m->cert = mem_xrealloc(m->cert, len + strlen(next->cert) + 1);
-    strcpy(m->cert + len, next->cert);
+    struct str both = {.text = NULL};
+    str_appendf(&both, "%s%s", m->cert, next->cert);
+    free(m->cert);
+    m->cert = both.text;
 }
 
 struct tls_pair *tls_pair_of(const struct tls_made *m)

@@ -17,7 +17,7 @@ struct tls_made {
 };
 
 struct tls_make {
-    const char *key;   /* "EC P-256" (also NULL), "EC secp256k1", "RSA 2048", "Ed25519", "X448" */
+    const char *key;   /* "EC P-256" (also NULL), "EC secp256k1", "RSA 2048", "ED25519", ... */
     const char *names; /* subjectAltName as OpenSSL writes it: "DNS:a.example,IP:::1"; NULL: none */
     const char *subject;           /* CN; NULL: "dnsd test" */
     const struct tls_made *issuer; /* NULL: itself */
@@ -27,6 +27,8 @@ struct tls_make {
 /* The caller's to free. */
 struct tls_made *tls_make(const struct tls_make *how);
 void tls_made_free(struct tls_made *m);
+/* The texts again, after x or key were changed. */
+void tls_made_write(struct tls_made *m);
 /* Another certificate's text behind the first's. */
 void tls_made_append(struct tls_made *m, const struct tls_made *next);
 
