@@ -217,6 +217,8 @@ struct tls_peer *tls_peer_new(const struct tls_peer_options *o)
 
 void tls_peer_free(struct tls_peer *p)
 {
+    /* OpenSSL takes back the session of a connection that was not ended. */
+    SSL_set_shutdown(p->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(p->ssl);
     SSL_SESSION_free(p->session);
     SSL_CTX_free(p->ctx);
