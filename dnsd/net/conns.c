@@ -55,7 +55,8 @@ struct tcp_conn *tcp_conns_in_the_way(const struct net_worker *w, uint64_t clien
     for (struct tcp_conn *c = w->bucket[bucket_of(w, client)]; c != NULL; c = c->same_next) {
         if (c->client == client) {
             same++;
-            idlest = idlest == NULL || c->since_ms < idlest->since_ms ? c : idlest;
+            /* Of several in one millisecond the oldest, which is last in its bucket. */
+            idlest = idlest == NULL || c->since_ms <= idlest->since_ms ? c : idlest;
         }
     }
     if (idlest != NULL && same >= w->limits->tcp_per_client) {

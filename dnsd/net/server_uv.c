@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "lib/loop_uv.h"
 #include "lib/mem.h"
@@ -80,7 +80,7 @@ static void run_thread(void *arg)
 {
     struct thread *t = arg;
     if (t->tls) {
-        setpriority(PRIO_PROCESS, 0, TLS_NICE); /* Linux: of this thread alone; best effort */
+        (void)!nice(TLS_NICE); /* on Linux of this thread alone; best effort */
     }
     uv_run(&t->loop, UV_RUN_DEFAULT);
     loop_box_send(&t->server->box, &t->ended);

@@ -1,4 +1,4 @@
-/* Packets from strangers, over UDP and TCP, to a zone with everything in it. answer_check.h says
+/* Packets from strangers, over UDP, TCP and TLS, to a zone with everything in it. answer_check.h says
  * what must be true of every answer.
  *
  * The input is the packet itself; so the corpus is made of packets.
@@ -37,5 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     answer_check(&answerer, ANSWER_UDP, data, size, &m);
     answer_check(&answerer, ANSWER_TCP, data, size, &m);
+    answer_check(&answerer, ANSWER_TLS, data, size, &m);
     return 0;
 }

@@ -47,7 +47,7 @@ static unsigned count(const struct dns_message *m, int section, unsigned type)
 /* What the query allows; the most that UDP ever allows if it is too odd to be sure. */
 static size_t limit_of(enum answer_transport transport, const uint8_t *in, size_t len)
 {
-    if (transport == ANSWER_TCP) {
+    if (transport != ANSWER_UDP) {
         return 65535;
     }
     if (in[10] == 0 && in[11] == 0) {
@@ -82,6 +82,43 @@ static void check_opt(const uint8_t *in, size_t len)
          len);
     must(opts <= 1, "two OPTs", in, len);
     must(opts == 0 || in[10] != 0 || in[11] != 0, "an OPT nobody asked for", in, len);
+}
+
+/* Where M's padding option is (EDNS option 12), *len octets of it; 0: there is none. */
+static size_t padding_at(const struct dns_message *m, size_t *len)
+{
+    for (size_t i = 0; i < m->rrs_count; i++) {
+        const struct dns_rr *rr = &m->rrs[i];
+        for (size_t at = 0; rr->type == 41 && at + 4 <= rr->rdata_len;) {
+            const uint8_t *p = m->bytes + rr->rdata_at + at;
+            *len = (size_t)p[2] << 8 | p[3];
+            if (p[0] == 0 && p[1] == 12) {
+                return rr->rdata_at + at + 4;
+            }
+            at += 4 + *len;
+        }
+    }
+    return 0;
+}
+
+static void check_padding(enum answer_transport transport, const uint8_t *in, size_t len)
+{
+    size_t zeros, asked;
+    size_t at = padding_at(&reply, &zeros);
+    bool read = dns_decode(in, len, &query);
+    if (at == 0) {
+        must(transport != ANSWER_TLS || !read || count(&reply, DNS_ADDITIONAL, 41) == 0 ||
+                 RCODE_OF(&reply) != 0 || padding_at(&query, &asked) == 0 || reply.len > 65531,
+             "no padding", in, len);
+        return;
+    }
+    must(transport == ANSWER_TLS, "padding in clear text", in, len);
+    must(!read || padding_at(&query, &asked) != 0, "padding nobody asked for", in, len);
+    must(reply.len % 468 == 0 || reply.len == 65535, "padding to another size", in, len);
+    must(zeros < 468, "more padding than a block", in, len);
+    for (size_t i = 0; i < zeros; i++) {
+        must(separate[at + i] == 0, "padding with something in it", in, len);
+    }
 }
 
 static void check_sections(enum answer_transport transport, const uint8_t *in, size_t len)
@@ -131,6 +168,7 @@ size_t answer_check(struct answerer *a, enum answer_transport transport, const u
     must(decoded, reply.why, in, len);
     check_header(in, len);
     check_opt(in, len);
+    check_padding(transport, in, len);
     check_sections(transport, in, len);
     *m = &reply;
     return n;

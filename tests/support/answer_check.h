@@ -8,6 +8,7 @@
  * - "No such name" and "no such type" carry exactly one SOA; the first answer is the question's
  * name.
  * - At most one OPT, and only to a query that brought additional records.
+ * - Padding over TLS only, if it was asked for, of zeros, to a multiple of 468 octets.
  * - In place and into another buffer give the same octets.
  */
 #ifndef TESTS_ANSWER_CHECK_H

@@ -147,7 +147,8 @@ bool dot_client_ended(struct dot_client *c, bool polite)
     while (!c->eof && clk_mono_ms(&clk_system) < deadline) {
         receive(c);
     }
-    return c->eof && tls_peer_ended(c->peer) == polite;
+    bool said_so = tls_peer_ended(c->peer) && tls_peer_alert(c->peer)[0] == '\0';
+    return c->eof && said_so == polite;
 }
 
 void dot_client_ask(struct dot_client *c, uint16_t id, const char *name, uint16_t type)

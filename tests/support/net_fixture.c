@@ -85,7 +85,7 @@ void net_fixture_end(struct net_fixture *f)
 
 uint16_t net_fixture_port(const struct net_fixture *f)
 {
-    const struct sockaddr_storage *sa = &f->sockets.bound[0].address.sa;
+    const struct sockaddr_storage *sa = &f->sockets.bound[f->dialled].address.sa;
     return ntohs(sa->ss_family == AF_INET ? ((const struct sockaddr_in *)sa)->sin_port
                                           : ((const struct sockaddr_in6 *)sa)->sin6_port);
 }

@@ -16,6 +16,7 @@ struct net_fixture {
     struct net_sockets sockets;
     struct net_limits limits; /* net_limits_default; change before opening */
     struct net_worker *worker;
+    size_t dialled; /* which of the sockets' addresses; 0 */
     bool closed;
 };
 
@@ -31,7 +32,7 @@ void net_fixture_close_begin(struct net_fixture *f);
 
 uint16_t net_fixture_port(const struct net_fixture *f);
 
-/* A client's socket, connected to IP at the worker's port. FROM: its own address; NULL: any. */
+/* A client's socket, connected to IP at the port that is dialled. FROM: its own address; NULL: any. */
 int net_fixture_dial(struct net_fixture *f, int type, const char *ip, const char *from);
 
 /* One turn of the loop; waits at most a millisecond for something to happen at FD (-1: nothing). */

@@ -250,7 +250,7 @@ static void expect_literals(struct fixture *f, const struct literal *rows, size_
 {
     for (size_t i = 0; i < count; i++) {
         const struct literal *l = &rows[i];
-        for (int transport = ANSWER_UDP; transport <= ANSWER_TCP; transport++) {
+        for (int transport = ANSWER_UDP; transport <= ANSWER_TLS; transport++) {
             const struct dns_message *m;
             f->answerer.turn = 0;
             size_t n = answer_check(&f->answerer, transport, (const uint8_t *)l->in, l->in_len, &m);
@@ -530,7 +530,7 @@ static void options(void **state)
         const char *what;
         const char *options;
         size_t len;
-        const char *udp, *tcp;
+        const char *udp, *tcp; /* TLS: as TCP */
     } rows[] = {
         {"none", L(""), "+ OPT 1232\n", "+ OPT 1232\n"},
         {"NSID", L("\0\3\0\0"), "+ OPT 1232 3:636f72652d61\n", "+ OPT 1232 3:636f72652d61\n"},
@@ -546,7 +546,7 @@ static void options(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct query q =
             query_opt("bob.mc.example.com.", TYPE_A, 1232, 0, rows[i].options, rows[i].len);
-        for (int transport = ANSWER_UDP; transport <= ANSWER_TCP; transport++) {
+        for (int transport = ANSWER_UDP; transport <= ANSWER_TLS; transport++) {
             char expected[300];
             snprintf(expected, sizeof expected,
                      "NOERROR aa rd\n? bob.mc.example.com. A\n= bob.mc.example.com. 300 A "

@@ -67,7 +67,7 @@ static void well_formed(struct packet *p)
     buf_put_u16(&w, types[random_below(sizeof types / sizeof types[0])]);
     buf_put_u16(&w, random_below(20) > 0 ? CLASS_IN : CLASS_CH);
     if (opt) {
-        buf_put(&w, "\0\0\x29\x04\xd0\0\0\0\0\0\4\0\3\0\0", 15);
+        buf_put(&w, "\0\0\x29\x04\xd0\0\0\0\0\0\10\0\3\0\0\0\14\0\0", 19);
     }
     p->len = w.len;
 }
@@ -109,7 +109,8 @@ static void answer_many(const char *options, uint64_t n)
     size_t before = memory_in_use();
     for (uint64_t i = 0; i < n; i++) {
         const struct packet *p = &packets[random_below(DIFFERENT)];
-        answer_query(&a, i % 8 == 0 ? ANSWER_TCP : ANSWER_UDP, p->bytes, p->len, out);
+        enum answer_transport over = i % 8 == 0 ? ANSWER_TCP : i % 8 == 1 ? ANSWER_TLS : ANSWER_UDP;
+        answer_query(&a, over, p->bytes, p->len, out);
     }
     assert_int_equal(memory_in_use(), before);
     uint64_t dropped = counters.dropped[ANSWER_DROP_SHORT] + counters.dropped[ANSWER_DROP_ANSWER];

@@ -107,6 +107,50 @@ static void one_port_for_all(void **state)
     assert_int_equal(open_files(), before);
 }
 
+/* TLS has a port of its own, and sockets for connections only, in shares of their own. */
+static void another_port_for_tls(void **state)
+{
+    (void)state;
+    for (unsigned order = 0; order < 2; order++) {
+        struct net_address four[] = {address_of("127.0.0.1", 0), address_of("127.0.0.1", 0),
+                                     address_of("::1", 0), address_of("::1", 0)};
+        struct net_sockets s;
+        struct err_info info = {.text = ""};
+        unsigned before = open_files();
+        four[order].tls = four[2 + order].tls = true;
+        assert_int_equal(net_sockets_bind(four, 4, 3, &s, &info), ERR_OK);
+        assert_int_equal(s.tls_workers, NET_TLS_WORKERS);
+        uint16_t plain = port_of(&s.bound[1 - order].address);
+        uint16_t tls = port_of(&s.bound[order].address);
+        assert_true(plain != 0 && tls != 0 && plain != tls);
+        for (size_t i = 0; i < s.count; i++) {
+            const struct net_bound *b = &s.bound[i];
+            assert_int_equal(b->address.tls, i % 2 == order);
+            assert_int_equal(port_of(&b->address), b->address.tls ? tls : plain);
+            for (unsigned share = 0; share < 3 + NET_TLS_WORKERS; share++) {
+                bool here = b->address.tls == (share >= 3);
+                assert_int_equal(b->tcp[share] >= 0, here);
+                assert_int_equal(b->udp[share] >= 0, here && !b->address.tls);
+                assert_true(!here || local_port(b->tcp[share]) == port_of(&b->address));
+            }
+        }
+        assert_int_equal(open_files(), before + 2 * (2 * 3) + 2 * NET_TLS_WORKERS);
+        net_sockets_close(&s);
+        assert_int_equal(open_files(), before);
+    }
+}
+
+static void no_more_tls_workers_than_others(void **state)
+{
+    struct net_address a = address_of("127.0.0.1", 0);
+    struct net_sockets s;
+    (void)state;
+    a.tls = true;
+    assert_int_equal(net_sockets_bind(&a, 1, 1, &s, NULL), ERR_OK);
+    assert_int_equal(s.tls_workers, 1);
+    net_sockets_close(&s);
+}
+
 static int option(int fd, int level, int name)
 {
     int value = -1;
@@ -162,6 +206,10 @@ static void somebody_else_has_the_port(void **state)
         net_address_text(&a, text);
         expect_refused(a, ERR_BUSY,
                        (const char *const[]){text, kinds[i], "ss -lnp", "dns.port", NULL});
+        if (types[i] == SOCK_STREAM) {
+            a.tls = true;
+            expect_refused(a, ERR_BUSY, (const char *const[]){text, "(tls)", "http.dotPort", NULL});
+        }
         close(fd);
     }
 }
@@ -258,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses),
         cmocka_unit_test(one_port_for_all),
+        cmocka_unit_test(another_port_for_tls),
+        cmocka_unit_test(no_more_tls_workers_than_others),
         cmocka_unit_test(replies_are_never_fragments),
         cmocka_unit_test(somebody_else_has_the_port),
         cmocka_unit_test(a_second_dnsd),

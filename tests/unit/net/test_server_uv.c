@@ -1,20 +1,26 @@
-/* Workers on threads of their own: zones are published under load, counters are read meanwhile, the
- * end comes with everything under way. Most telling under ThreadSanitizer.
+/* Workers on threads of their own: zones and certificates change under load, counters are read
+ * meanwhile, the end comes with everything under way. Most telling under ThreadSanitizer.
  */
 #include "dnsd/net/net.h"
 
+#include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "dns_decode.h"
+#include "dot_client.h"
 #include "lib/clock.h"
+#include "lib/str.h"
 #include "net_fixture.h"
 #include "rich_zone.h"
 #include "zone_build.h"
@@ -22,6 +28,11 @@
 #define WORKERS   4
 #define CLIENTS   16
 #define REVISIONS 200
+
+#define SWAPS    60
+#define TLS_NICE 10
+
+enum { PLAIN, TLS }; /* the addresses */
 
 /* The fixture's loop is the control loop; its worker is not used. */
 struct fixture {
@@ -33,19 +44,32 @@ static struct dns_message message;
 
 static const struct answer_config config = {.id = "core-a", .chaos = true, .keepalive_ds = 100};
 
-static struct fixture *fixture(void)
+/* CONTEXT NULL: without an address for TLS. */
+static struct fixture *fixture_with(unsigned workers, struct tls_context *context)
 {
     static struct fixture f;
-    struct net_address address;
+    struct net_address addresses[2];
     struct err_info info = {.text = ""};
     net_fixture_init(&f.net, RICH_OPTIONS, RICH_CONTENT);
-    assert_int_equal(net_address_parse("127.0.0.1", 0, &address), ERR_OK);
-    assert_int_equal(net_sockets_bind(&address, 1, WORKERS, &f.net.sockets, &info), ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(net_address_parse("127.0.0.1", 0, &addresses[i]), ERR_OK);
+        addresses[i].tls = i == TLS;
+    }
+    assert_int_equal(
+        net_sockets_bind(addresses, context != NULL ? 2 : 1, workers, &f.net.sockets, &info),
+        ERR_OK);
     assert_int_equal(net_server_start(&f.net.loop, &f.net.sockets, &config, &f.net.limits,
-                                      f.net.snapshot, NULL, &f.server, &info),
+                                      f.net.snapshot, context, &f.server, &info),
                      ERR_OK);
-    assert_int_equal(net_server_workers(f.server), WORKERS);
     return &f;
+}
+
+static struct fixture *fixture(void)
+{
+    struct fixture *f = fixture_with(WORKERS, NULL);
+    assert_int_equal(net_server_workers(f->server), WORKERS);
+    assert_int_equal(net_server_tls_workers(f->server), 0);
+    return f;
 }
 
 static void on_closed(void *ctx)
@@ -193,12 +217,170 @@ static void the_end_under_load(void **state)
     }
 }
 
+/* ---- DNS over TLS ---------------------------------------------------------------------------- */
+
+static struct tls_context *context_of(const char *subject)
+{
+    struct tls_pair *p = tls_pair_for("DNS:mc.example.com", subject);
+    struct tls_context *c = tls_context_of(&p, 1, NULL);
+    tls_pair_unref(p);
+    return c;
+}
+
+/* How many threads of this process are called NAME, and have this priority. */
+static unsigned threads_called(const char *name, int nice)
+{
+    DIR *d = opendir("/proc/self/task");
+    unsigned n = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char path[300], comm[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+        FILE *file = e->d_name[0] != '.' ? fopen(path, "r") : NULL;
+        if (file == NULL) {
+            continue;
+        }
+        if (fgets(comm, sizeof comm, file) != NULL) {
+            comm[strcspn(comm, "\n")] = '\0';
+        }
+        fclose(file);
+        uint32_t id;
+        assert_true(str_parse_u32(e->d_name, UINT32_MAX, &id));
+        n += strcmp(comm, name) == 0 && getpriority(PRIO_PROCESS, id) == nice;
+    }
+    closedir(d);
+    return n;
+}
+
+/* TLS has threads of its own, at most two, which give way to the others. */
+static void threads_of_their_own(void **state)
+{
+    static const struct {
+        unsigned workers, tls;
+    } rows[] = {{1, 1}, {2, 2}, {4, 2}};
+    int own = getpriority(PRIO_PROCESS, 0);
+    int lower = own + TLS_NICE < 19 ? own + TLS_NICE : 19;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tls_context *context = context_of("first");
+        struct fixture *f = fixture_with(rows[i].workers, context);
+        assert_int_equal(net_server_workers(f->server), rows[i].workers + rows[i].tls);
+        assert_int_equal(net_server_tls_workers(f->server), rows[i].tls);
+        int64_t deadline = clk_mono_ms(&clk_system) + NET_FIXTURE_DEADLINE_MS;
+        while (threads_called("dns-tls-0", lower) != 1) { /* it says so itself */
+            assert_true(clk_mono_ms(&clk_system) < deadline);
+            net_fixture_turn(&f->net, -1);
+        }
+        for (unsigned j = 0; j < rows[i].workers; j++) {
+            char name[32];
+            snprintf(name, sizeof name, "dns-worker-%u", j);
+            assert_int_equal(threads_called(name, own), 1);
+        }
+        tls_context_unref(context);
+        end(f);
+    }
+}
+
+/* Both kinds are asked, and each counts its own. */
+static void both_kinds(void **state)
+{
+    struct tls_context *context = context_of("first");
+    struct fixture *f = fixture_with(2, context);
+    struct dot_client c[8];
+    uint64_t over[ANSWER_TRANSPORTS] = {0};
+    (void)state;
+    tls_context_unref(context);
+    int udp = net_fixture_dial(&f->net, SOCK_DGRAM, "127.0.0.1", NULL);
+    f->net.dialled = TLS;
+    for (unsigned i = 0; i < 8; i++) {
+        dot_client_open(&c[i], &f->net, &(struct tls_peer_options){.version = 0});
+        dot_client_expect_alive(&c[i]);
+        ask(udp, (uint16_t)i, "alice.mc.example.com.", TYPE_A);
+        receive(f, udp);
+    }
+    for (unsigned i = 0; i < net_server_workers(f->server); i++) {
+        const struct net_counters *k = net_server_counters(f->server, i);
+        bool tls = i >= net_server_workers(f->server) - net_server_tls_workers(f->server);
+        assert_int_equal(answer_queries_over(&k->answer, tls ? ANSWER_UDP : ANSWER_TLS), 0);
+        for (unsigned t = 0; t < ANSWER_TRANSPORTS; t++) {
+            over[t] += answer_queries_over(&k->answer, t);
+        }
+    }
+    assert_int_equal(over[ANSWER_UDP], 8);
+    assert_int_equal(over[ANSWER_TCP], 0);
+    assert_int_equal(over[ANSWER_TLS], 8);
+    /* The end comes with all of them open. */
+    net_server_close(f->server, on_closed, f);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(dot_client_ended(&c[i], true));
+        dot_client_close(&c[i]);
+    }
+    close(udp);
+    net_fixture_end(&f->net);
+}
+
+/* Certificates change while connections come and go: no handshake fails, none goes back to an older
+ * one of the same worker's, and the old connections go on. */
+static void certificates_change_under_load(void **state)
+{
+    struct tls_context *context = context_of("0");
+    struct fixture *f = fixture_with(1, context);
+    struct dot_client old[4];
+    uint32_t newest = 0;
+    (void)state;
+    tls_context_unref(context);
+    f->net.dialled = TLS;
+    for (unsigned i = 0; i < 4; i++) {
+        dot_client_open(&old[i], &f->net, &(struct tls_peer_options){.version = 0});
+    }
+    for (unsigned swap = 1; swap <= SWAPS; swap++) {
+        char subject[8];
+        snprintf(subject, sizeof subject, "%u", swap);
+        context = context_of(subject);
+        net_server_use_tls(f->server, context);
+        tls_context_unref(context);
+        for (unsigned i = 0; i < 3; i++) {
+            struct dot_client c;
+            uint32_t seen;
+            dot_client_open(&c, &f->net, &(struct tls_peer_options){.version = 0});
+            assert_true(str_parse_u32(tls_peer_saw(c.peer), UINT32_MAX, &seen));
+            assert_in_range(seen, newest, swap);
+            newest = seen;
+            dot_client_expect_alive(&c);
+            dot_client_close(&c);
+        }
+        dot_client_expect_alive(&old[swap % 4]);
+    }
+    int64_t deadline = clk_mono_ms(&clk_system) + NET_FIXTURE_DEADLINE_MS;
+    while (newest != SWAPS) {
+        struct dot_client c;
+        assert_true(clk_mono_ms(&clk_system) < deadline);
+        dot_client_open(&c, &f->net, &(struct tls_peer_options){.version = 0});
+        assert_true(str_parse_u32(tls_peer_saw(c.peer), UINT32_MAX, &newest));
+        dot_client_close(&c);
+    }
+    const struct net_tls_counters *k = &net_server_counters(f->server, 1)->tls;
+    assert_int_equal(metrics_get(&k->failed), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        dot_client_close(&old[i]);
+    }
+    /* One more is under way when it ends. */
+    context = context_of("last");
+    net_server_use_tls(f->server, context);
+    tls_context_unref(context);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zones_are_published_under_load),
         cmocka_unit_test(connections_of_all_workers),
         cmocka_unit_test(the_end_under_load),
+        cmocka_unit_test(threads_of_their_own),
+        cmocka_unit_test(both_kinds),
+        cmocka_unit_test(certificates_change_under_load),
     };
+    signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests_name("net/server", tests, NULL, NULL);
 }

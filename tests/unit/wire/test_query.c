@@ -226,8 +226,34 @@ static void what_the_opt_record_says(void **state)
     assert_int_equal(q.edns.flags, 0x8001);
     assert_true(q.edns.nsid);
     assert_true(q.edns.keepalive);
+    assert_false(q.edns.padding);
     assert_int_equal(q.edns.cookie_len, 8);
     assert_memory_equal(q.edns.cookie, "abcdefgh", 8);
+}
+
+/* RFC 7830 §3: its octets mean nothing, and need not be zero. */
+static void padding(void **state)
+{
+    static const struct {
+        const char *what, *packet;
+        size_t len;
+        bool padding;
+    } rows[] = {
+        {"of nothing", BYTES(WITH_AR NAME A_IN OPT "\0\4\0\14\0\0"), true},
+        {"of three octets", BYTES(WITH_AR NAME A_IN OPT "\0\7\0\14\0\3abc"), true},
+        {"behind another", BYTES(WITH_AR NAME A_IN OPT "\0\10\0\3\0\0\0\14\0\0"), true},
+        {"another option", BYTES(WITH_AR NAME A_IN OPT "\0\4\14\0\0\0"), false},
+        {"of another version", BYTES(WITH_AR NAME A_IN "\0\0\51\4\xd0\0\1\0\0\0\4\0\14\0\0"),
+         false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct wire_query q;
+        assert_int_equal(parse(rows[i].packet, rows[i].len, &q), WIRE_QUERY);
+        if (q.edns.padding != rows[i].padding) {
+            fail_msg("%s", rows[i].what);
+        }
+    }
 }
 
 static void only_the_first_cookie_counts(void **state)
@@ -367,6 +393,7 @@ int main(void)
         cmocka_unit_test(additional_records),
         cmocka_unit_test(trailing_octets_are_told),
         cmocka_unit_test(what_the_opt_record_says),
+        cmocka_unit_test(padding),
         cmocka_unit_test(only_the_first_cookie_counts),
         cmocka_unit_test(names_up_to_the_limits),
         cmocka_unit_test(options_up_to_the_limit),
