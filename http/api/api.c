@@ -1,5 +1,6 @@
 #include "api_priv.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "lib/mem.h"
@@ -50,12 +51,9 @@ struct api *api_new(const struct api_daemon *daemon)
 
 void api_free(struct api *a)
 {
-    if (a == NULL) {
-        return;
-    }
-    failures_free(a->failures);
-    a->ended = true;
-    if (a->jobs == 0) {
+    if (a != NULL) {
+        assert(a->jobs == 0);
+        failures_free(a->failures);
         free(a);
     }
 }

@@ -62,8 +62,7 @@ struct api_daemon {
 struct api;
 /* DAEMON is copied. Aborts when out of memory: boot. */
 struct api *api_new(const struct api_daemon *daemon);
-/* After the server has closed. What still waits for the store is forgotten when the store tells: it
- * touches neither its request nor the daemon any more. */
+/* After the server has closed: no request may be under way. */
 void api_free(struct api *a);
 
 /* The site of http.port, and of http.challengePort. Borrowed from A. */

@@ -1,10 +1,10 @@
 /* What the endpoints share. A request that the store is asked for is a job:
  *
  *   handler: api_admin() ─→ api_start() ─→ store_...(job)
- *   store's callback: api_resume() ─→ reply, or the next question ─→ api_end()
+ *   store's callback: api_env_of() ─→ the next question, or reply ─→ api_end()
  *
  * A job ends exactly once, after its reply; whether the client is still there makes no difference to
- * it. After api_free() it only ends.
+ * it.
  */
 #ifndef HTTP_API_PRIV_H
 #define HTTP_API_PRIV_H
@@ -21,7 +21,6 @@ struct api {
     struct api_daemon daemon;
     struct failures *failures; /* owned */
     size_t jobs;               /* under way */
-    bool ended;                /* api_free() was called: the last job frees the rest */
     struct log_limit store_failed, locked_out;
 };
 
@@ -34,12 +33,11 @@ struct api_job {
 };
 /* Zeroed, of SIZE octets; *env is the daemon's, with a store. NULL: 503 was sent. */
 void *api_start(struct api *a, struct http_request *r, size_t size, struct api_env *env);
-/* In a store's callback: may the job go on? Then *env is as it is now. False: it shall end. */
-bool api_resume(struct api_job *job, struct api_env *env);
-/* Before a further question: 503 was sent if there is no store any more. */
+/* Before a further question. False: there is no store any more, and 503 was sent. */
 bool api_has_store(struct api_job *job, const struct api_env *env);
 void api_end(struct api_job *job);
 
+/* The daemon as it is now. */
 struct api_env api_env_of(struct api *a);
 int64_t api_wall_ms(const struct api *a);
 int64_t api_mono_ms(const struct api *a);

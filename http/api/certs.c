@@ -33,13 +33,10 @@ static void on_certs(void *ctx, enum err e, const struct err_info *info,
                      const struct store_cert *list, size_t count)
 {
     struct api_job *job = ctx;
-    struct api_env env;
-    if (api_resume(job, &env)) {
-        if (e == ERR_OK) {
-            api_reply_own(job->request, 200, render(list, count, api_wall_ms(job->api)));
-        } else {
-            api_store_error(job, e, info, API_READ);
-        }
+    if (e == ERR_OK) {
+        api_reply_own(job->request, 200, render(list, count, api_wall_ms(job->api)));
+    } else {
+        api_store_error(job, e, info, API_READ);
     }
     api_end(job);
 }

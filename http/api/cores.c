@@ -19,13 +19,11 @@ static void on_cores(void *ctx, enum err e, const struct err_info *info,
                      const struct store_core *cores, size_t count)
 {
     struct api_job *job = ctx;
-    struct api_env env;
-    if (api_resume(job, &env)) {
-        if (e == ERR_OK) {
-            api_reply_own(job->request, 200, render(&env, cores, count));
-        } else {
-            api_store_error(job, e, info, API_READ);
-        }
+    const struct api_env env = api_env_of(job->api);
+    if (e == ERR_OK) {
+        api_reply_own(job->request, 200, render(&env, cores, count));
+    } else {
+        api_store_error(job, e, info, API_READ);
     }
     api_end(job);
 }

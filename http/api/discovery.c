@@ -25,16 +25,14 @@ static void on_home(void *ctx, enum err e, const struct err_info *info,
                     const struct store_user *user, const struct store_core *core)
 {
     struct api_job *job = ctx;
-    struct api_env env;
+    const struct api_env env = api_env_of(job->api);
     (void)user;
-    if (api_resume(job, &env)) {
-        if (e == ERR_OK) {
-            answer(job->request, &env, core);
-        } else if (e == ERR_NOTFOUND) {
-            unknown_user(job->request);
-        } else {
-            api_store_error(job, e, info, API_READ);
-        }
+    if (e == ERR_OK) {
+        answer(job->request, &env, core);
+    } else if (e == ERR_NOTFOUND) {
+        unknown_user(job->request);
+    } else {
+        api_store_error(job, e, info, API_READ);
     }
     api_end(job);
 }

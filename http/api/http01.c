@@ -40,15 +40,12 @@ static void on_found(void *ctx, enum err e, const struct err_info *info,
                      const struct store_http01 *h)
 {
     struct find *f = ctx;
-    struct api_env env;
-    if (api_resume(&f->job, &env)) {
-        if (e == ERR_OK) {
-            answer(f->job.request, f->token, h);
-        } else if (e == ERR_NOTFOUND) {
-            not_found(f->job.request);
-        } else {
-            api_store_error(&f->job, e, info, API_READ);
-        }
+    if (e == ERR_OK) {
+        answer(f->job.request, f->token, h);
+    } else if (e == ERR_NOTFOUND) {
+        not_found(f->job.request);
+    } else {
+        api_store_error(&f->job, e, info, API_READ);
     }
     api_end(&f->job);
 }

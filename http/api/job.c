@@ -42,15 +42,6 @@ void *api_start(struct api *a, struct http_request *r, size_t size, struct api_e
     return job;
 }
 
-bool api_resume(struct api_job *job, struct api_env *env)
-{
-    if (job->api->ended) {
-        return false;
-    }
-    *env = api_env_of(job->api);
-    return true;
-}
-
 bool api_has_store(struct api_job *job, const struct api_env *env)
 {
     if (env->store == NULL) {
@@ -61,9 +52,6 @@ bool api_has_store(struct api_job *job, const struct api_env *env)
 
 void api_end(struct api_job *job)
 {
-    struct api *a = job->api;
+    job->api->jobs--;
     free(job);
-    if (--a->jobs == 0 && a->ended) {
-        free(a);
-    }
 }

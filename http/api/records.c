@@ -54,13 +54,10 @@ static void on_list(void *ctx, enum err e, const struct err_info *info,
                     const struct store_record *list, size_t count, bool more)
 {
     struct api_job *job = ctx;
-    struct api_env env;
-    if (api_resume(job, &env)) {
-        if (e == ERR_OK) {
-            api_reply_own(job->request, 200, render(list, count, more));
-        } else {
-            api_store_error(job, e, info, API_READ);
-        }
+    if (e == ERR_OK) {
+        api_reply_own(job->request, 200, render(list, count, more));
+    } else {
+        api_store_error(job, e, info, API_READ);
     }
     api_end(job);
 }
@@ -121,10 +118,8 @@ static void ask(struct one *o, const struct api_env *env);
 static void on_removed(void *ctx, enum err e, const struct err_info *info)
 {
     struct one *o = ctx;
-    struct api_env env;
-    if (!api_resume(&o->job, &env)) {
-        api_end(&o->job);
-    } else if (e == ERR_CONFLICT && ++o->attempts < ATTEMPTS) {
+    const struct api_env env = api_env_of(o->job.api);
+    if (e == ERR_CONFLICT && ++o->attempts < ATTEMPTS) {
         ask(o, &env);
     } else {
         if (e == ERR_OK) {
@@ -142,10 +137,8 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
                    const struct store_record *record)
 {
     struct one *o = ctx;
-    struct api_env env;
-    if (!api_resume(&o->job, &env)) {
-        api_end(&o->job);
-    } else if (e == ERR_NOTFOUND) {
+    const struct api_env env = api_env_of(o->job.api);
+    if (e == ERR_NOTFOUND) {
         o->next++;
         ask(o, &env);
     } else if (e == ERR_OK && o->remove && api_has_store(&o->job, &env)) {

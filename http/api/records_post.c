@@ -42,10 +42,8 @@ static void ask(struct post *p, const struct api_env *env);
 static void on_applied(void *ctx, enum err e, const struct err_info *info)
 {
     struct post *p = ctx;
-    struct api_env env;
-    if (!api_resume(&p->job, &env)) {
-        end(p);
-    } else if (e == ERR_OK) {
+    const struct api_env env = api_env_of(p->job.api);
+    if (e == ERR_OK) {
         done(p);
     } else if (e == ERR_CONFLICT && ++p->attempts < ATTEMPTS) {
         ask(p, &env);
@@ -59,10 +57,8 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
                    const struct store_record *record)
 {
     struct post *p = ctx;
-    struct api_env env;
-    if (!api_resume(&p->job, &env)) {
-        end(p);
-    } else if (e != ERR_OK && e != ERR_NOTFOUND) {
+    const struct api_env env = api_env_of(p->job.api);
+    if (e != ERR_OK && e != ERR_NOTFOUND) {
         api_store_error(&p->job, e, info, API_READ);
         end(p);
     } else if (e == ERR_OK && strcmp(record->json, p->value) == 0) {
@@ -97,10 +93,8 @@ static void on_taken(void *ctx, enum err e, const struct err_info *info,
                      const struct store_taken *taken)
 {
     struct post *p = ctx;
-    struct api_env env;
-    if (!api_resume(&p->job, &env)) {
-        end(p);
-    } else if (e != ERR_OK) {
+    const struct api_env env = api_env_of(p->job.api);
+    if (e != ERR_OK) {
         api_store_error(&p->job, e, info, API_READ);
         end(p);
     } else if (may_be_stored(p, &env, taken) && api_has_store(&p->job, &env)) {

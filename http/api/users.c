@@ -39,12 +39,10 @@ static void on_home(void *ctx, enum err e, const struct err_info *info,
                     const struct store_user *user, const struct store_core *core)
 {
     struct put *p = ctx;
-    struct api_env env;
+    const struct api_env env = api_env_of(p->job.api);
+    bool same = e == ERR_OK && core != NULL && strcmp(user->core, p->core) == 0;
     (void)info;
-    if (api_resume(&p->job, &env)) {
-        bool same = e == ERR_OK && core != NULL && strcmp(user->core, p->core) == 0;
-        reply_put(p, &env, same ? core : NULL);
-    }
+    reply_put(p, &env, same ? core : NULL);
     api_end(&p->job);
 }
 
@@ -87,10 +85,8 @@ static void on_placed(void *ctx, enum err e, const struct err_info *info, enum s
                       const struct store_user *user)
 {
     struct put *p = ctx;
-    struct api_env env;
-    if (!api_resume(&p->job, &env)) {
-        api_end(&p->job);
-    } else if (e != ERR_OK) {
+    const struct api_env env = api_env_of(p->job.api);
+    if (e != ERR_OK) {
         api_store_error(&p->job, e, info, API_WRITE);
         api_end(&p->job);
     } else if (how == STORE_PLACED || how == STORE_PLACE_TAKEN) {
@@ -188,10 +184,8 @@ static void remove_next(struct removal *d, const struct api_env *env);
 static void on_deleted(void *ctx, enum err e, const struct err_info *info)
 {
     struct removal *d = ctx;
-    struct api_env env;
-    if (!api_resume(&d->job, &env)) {
-        api_end(&d->job);
-    } else if (e == ERR_NOTFOUND) {
+    const struct api_env env = api_env_of(d->job.api);
+    if (e == ERR_NOTFOUND) {
         remove_next(d, &env);
     } else if (e != ERR_OK) {
         api_store_error(&d->job, e, info, API_WRITE);
