@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 
-#include "buf.h"
 #include "tls_priv.h"
 
 #define RECORD_MAX   SSL3_RT_MAX_PLAIN_LENGTH
@@ -10,51 +9,28 @@
 
 /* ---- failing ------------------------------------------------------------------------------- */
 
+/* Nothing but `out` is needed any more. */
 static void fail(struct tls_conn *c, const char *why)
 {
     c->state = TLS_FAILED;
     c->failure = why;
-    tls_queue_free(&c->in); /* nobody reads it any more */
+    tls_queue_free(&c->in);
+    SSL_free(c->ssl);
+    c->ssl = NULL;
+    ERR_clear_error();
 }
 
 /* Why OpenSSL would not go on, with the queue of errors empty afterwards. */
 static enum err fail_openssl(struct tls_conn *c)
 {
-    bool no_memory;
+    bool no_memory, silent = ERR_peek_error() == 0;
     const char *why = tls_error_take(&no_memory);
     if (c->no_memory || no_memory) {
         fail(c, "out of memory");
         return ERR_NOMEM;
     }
-    fail(c, c->talked > TLS_TALK_MAX ? "too much besides application data" : why);
+    fail(c, silent && tls_bound_passed(c) ? "too much besides application data" : why);
     return ERR_UNAVAIL;
-}
-
-/* ---- bounding ------------------------------------------------------------------------------ */
-
-/* Counts the octets of records that carry anything but application data. OpenSSL's own bounds are for
- * one message (a ClientHello of 128 KiB) and for what comes in a row; these are for all of them, key
- * updates and refused renegotiations included (RFC 8446 §4.6.3, RFC 5746 §4.5). */
-static void on_record(int writing, int version, int type, const void *bytes, size_t len, SSL *ssl,
-                      void *conn)
-{
-    struct tls_conn *c = conn;
-    const uint8_t *p = bytes;
-    bool talk = false;
-    (void)version;
-    (void)ssl;
-    if (writing != 0) {
-        return;
-    }
-    if (type == SSL3_RT_HEADER && len >= SSL3_RT_HEADER_LENGTH) {
-        c->record = SSL3_RT_HEADER_LENGTH + (size_t)get_u16(p + 3);
-        talk = c->state == TLS_HANDSHAKE || p[0] != SSL3_RT_APPLICATION_DATA;
-    } else if (type == SSL3_RT_INNER_CONTENT_TYPE) { /* TLS 1.3: what the header did not say */
-        talk = c->state != TLS_HANDSHAKE && p[0] != SSL3_RT_APPLICATION_DATA;
-    }
-    if (talk) {
-        c->talked += c->record;
-    }
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -70,7 +46,7 @@ static bool make_ssl(struct tls_conn *c)
     BIO_set_init(b, 1);
     SSL_set_bio(c->ssl, b, b); /* owns it */
     SSL_set_accept_state(c->ssl);
-    SSL_set_msg_callback(c->ssl, on_record);
+    SSL_set_msg_callback(c->ssl, tls_bound_on_record);
     SSL_set_msg_callback_arg(c->ssl, c);
     return SSL_set_app_data(c->ssl, c) == 1;
 }
@@ -81,7 +57,7 @@ struct tls_conn *tls_conn_new(struct tls_context *context, enum tls_use use)
     if (c != NULL) {
         c->context = tls_context_ref(context);
         c->use = use;
-        c->failure = "";
+        c->failure = c->version = "";
         if (!make_ssl(c)) {
             tls_conn_free(c);
             c = NULL;
@@ -107,13 +83,24 @@ void tls_conn_free(struct tls_conn *c)
 
 /* ---- octets in ----------------------------------------------------------------------------- */
 
+static void open_up(struct tls_conn *c)
+{
+    const unsigned char *name;
+    unsigned len;
+    SSL_get0_alpn_selected(c->ssl, &name, &len);
+    c->h2 = len == 2 && name[0] == 'h' && name[1] == '2';
+    c->resumed = SSL_session_reused(c->ssl) == 1;
+    c->version = SSL_get_version(c->ssl);
+    c->state = TLS_OPEN;
+}
+
 /* As far as what is there allows. A broken handshake is a state, not an error of the caller's. */
 static enum err shake(struct tls_conn *c)
 {
     ERR_clear_error();
     int rc = SSL_do_handshake(c->ssl);
     if (rc == 1) {
-        c->state = TLS_OPEN;
+        open_up(c);
         return ERR_OK;
     }
     if (SSL_get_error(c->ssl, rc) == SSL_ERROR_WANT_READ) {
@@ -128,7 +115,6 @@ enum err tls_conn_feed(struct tls_conn *c, const void *bytes, size_t len)
         return ERR_OK; /* what comes after the end is ignored (RFC 8446 §6.1) */
     }
     if (!tls_queue_put(&c->in, bytes, len)) {
-        ERR_clear_error();
         fail(c, "out of memory");
         return ERR_NOMEM;
     }
@@ -149,7 +135,10 @@ size_t tls_conn_read(struct tls_conn *c, void *out, size_t cap)
             continue;
         }
         switch (SSL_get_error(c->ssl, rc)) {
-        case SSL_ERROR_WANT_READ: /* the beginning of a record */
+        case SSL_ERROR_WANT_READ:      /* the beginning of a record, or of a renegotiation: */
+            if (SSL_in_init(c->ssl)) { /* for that OpenSSL makes much room, and then it waits */
+                fail(c, "half a handshake message");
+            }
             break;
         case SSL_ERROR_ZERO_RETURN:
             c->state = TLS_ENDED;
@@ -176,20 +165,10 @@ enum err tls_conn_write(struct tls_conn *c, const void *bytes, size_t len)
     }
     ERR_clear_error();
     if (!tls_queue_reserve(&c->out, len + (len / RECORD_MAX + 1) * RECORD_EXTRA)) {
-        ERR_clear_error();
         fail(c, "out of memory");
         return ERR_NOMEM;
     }
-    int rc = SSL_write_ex(c->ssl, bytes, len, &written);
-    if (rc == 1) {
-        return ERR_OK;
-    }
-    if (SSL_get_error(c->ssl, rc) ==
-        SSL_ERROR_WANT_READ) { /* OpenSSL insists on the rest of it before it sends anything */
-        fail(c, "half a handshake message");
-        return ERR_UNAVAIL;
-    }
-    return fail_openssl(c);
+    return SSL_write_ex(c->ssl, bytes, len, &written) == 1 ? ERR_OK : fail_openssl(c);
 }
 
 void tls_conn_end(struct tls_conn *c)
@@ -224,20 +203,17 @@ enum tls_state tls_conn_state(const struct tls_conn *c)
 
 bool tls_conn_resumed(const struct tls_conn *c)
 {
-    return SSL_session_reused(c->ssl) == 1;
+    return c->resumed;
 }
 
 bool tls_conn_is_h2(const struct tls_conn *c)
 {
-    const unsigned char *name;
-    unsigned len;
-    SSL_get0_alpn_selected(c->ssl, &name, &len);
-    return len == 2 && name[0] == 'h' && name[1] == '2';
+    return c->h2;
 }
 
 const char *tls_conn_version(const struct tls_conn *c)
 {
-    return SSL_get_version(c->ssl);
+    return c->version;
 }
 
 const char *tls_conn_failure(const struct tls_conn *c)

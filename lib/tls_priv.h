@@ -72,16 +72,21 @@ struct tls_queue {
 };
 
 struct tls_conn {
-    SSL *ssl;                    /* owned; its app data is the connection */
+    SSL *ssl; /* owned; its app data is the connection. NULL once it has failed */
     struct tls_context *context; /* shared: our reference */
     struct tls_queue in, out;
     enum tls_use use;
     enum tls_state state;
     size_t record;       /* of the record being read: its length with the header */
     size_t talked;       /* octets of records that were not application data; TLS_TALK_MAX */
+    size_t hello_left;   /* octets of a ClientHello that are still to come */
+    uint32_t hello_head; /* its first four octets: type and length */
+    unsigned hello_want; /* how many of those are still to be read */
     const char *failure; /* static text; "" */
-    bool ended;          /* our close_notify is out */
-    bool no_memory;      /* the pump could not keep what OpenSSL wrote */
+    const char *version; /* static text */
+    bool resumed, h2;
+    bool ended;     /* our close_notify is out */
+    bool no_memory; /* the pump could not keep what OpenSSL wrote */
 };
 
 static inline size_t tls_queue_len(const struct tls_queue *q)
@@ -96,5 +101,15 @@ void tls_queue_free(struct tls_queue *q);
 
 /* OpenSSL's way to the queues of a struct tls_conn, which is the BIO's data (tls_pump.c). */
 BIO_METHOD *tls_pump_new(void);
+
+/* Whether more is read of C, and what of it (tls_bound.c). The first is for SSL_set_msg_callback(); the
+ * second is told of the N octets that OpenSSL gets, in order; the third says whether that is enough. */
+void tls_bound_on_record(int writing, int version, int type, const void *bytes, size_t len,
+                         SSL *ssl, void *conn);
+void tls_bound_read(struct tls_conn *c, const uint8_t *bytes, size_t n);
+static inline bool tls_bound_passed(const struct tls_conn *c)
+{
+    return c->talked > TLS_TALK_MAX;
+}
 
 #endif

@@ -61,7 +61,7 @@ static int pump_read(BIO *b, char *out, size_t cap, size_t *got)
     struct tls_conn *c = BIO_get_data(b);
     size_t len = tls_queue_len(&c->in);
     BIO_clear_retry_flags(b);
-    if (c->talked > TLS_TALK_MAX) {
+    if (tls_bound_passed(c)) {
         return -1; /* no further, whatever is there */
     }
     if (len == 0) {
@@ -71,7 +71,8 @@ static int pump_read(BIO *b, char *out, size_t cap, size_t *got)
     *got = len < cap ? len : cap;
     memcpy(out, c->in.bytes + c->in.head, *got);
     tls_queue_drop(&c->in, *got);
-    return 1;
+    tls_bound_read(c, (const uint8_t *)out, *got);
+    return tls_bound_passed(c) ? -1 : 1;
 }
 
 static int pump_write(BIO *b, const char *bytes, size_t len, size_t *written)
