@@ -44,9 +44,10 @@ typedef void http_handler(void *ctx, struct http_request *r);
 #define HTTP_NO_BODY   2 /* a body is refused with 413 */
 
 struct http_route {
-    const char *method;  /* "GET"; "*": any (405 never happens) */
-    const char *pattern; /* "/reg/records/{name}": {...} is one segment; a last segment "*": any rest */
-    const char *name;    /* for the counters: "reg_records_delete" */
+    const char *method; /* "GET"; "*": any (405 never happens) */
+    /* "/reg/records/{name}": {...} is one segment; a last segment "*": any rest */
+    const char *pattern;
+    const char *name; /* for the counters: "reg_records_delete" */
     http_handler *handler;
     size_t body_max;
     unsigned flags;
@@ -60,20 +61,20 @@ struct http_site {
 #define HTTP_ROUTES_MAX 32 /* of one site */
 
 struct http_limits {
-    unsigned connections;     /* 1024 in all */
-    unsigned per_client;      /* 64 per address (IPv6: per /64) */
-    unsigned handshakes;      /* 300 a second; who comes beyond it waits in the backlog */
-    unsigned requests;        /* 128 at a time with the handlers; more: 503 with Retry-After */
-    unsigned streams;         /* 32 at a time on one HTTP/2 connection */
-    size_t header_max;        /* 16 KiB: request line and headers, 431 (414 for the line) */
-    size_t unsent_max;        /* 256 KiB: a connection that has so much unsent is read no further */
-    unsigned handshake_ms;    /* 5,000 */
-    unsigned header_ms;       /* 5,000: from the first octet to the last */
-    unsigned body_ms;         /* 10,000 */
-    unsigned write_ms;        /* 10,000 for the peer to take an answer */
-    unsigned answer_ms;       /* 30,000 for a handler; then 503 */
-    unsigned idle_ms;         /* 30,000 between requests */
-    unsigned drain_ms;        /* 3,000: what is under way at the close has this long */
+    unsigned connections;  /* 1024 in all */
+    unsigned per_client;   /* 64 per address (IPv6: per /64); not for loopback: proxies */
+    unsigned handshakes;   /* 300 a second; who comes beyond it waits in the backlog */
+    unsigned requests;     /* 128 at a time with the handlers; more: 503 with Retry-After */
+    unsigned streams;      /* 32 at a time on one HTTP/2 connection */
+    size_t header_max;     /* 16 KiB: request line and headers, 431 (414 for the line) */
+    size_t unsent_max;     /* 256 KiB: a connection that has so much unsent is read no further */
+    unsigned handshake_ms; /* 5,000 */
+    unsigned header_ms;    /* 5,000: from the first octet to the last */
+    unsigned body_ms;      /* 10,000 */
+    unsigned write_ms;     /* 10,000 for the peer to take an answer */
+    unsigned answer_ms;    /* 30,000 for a handler; then 503 */
+    unsigned idle_ms;      /* 30,000 between requests */
+    unsigned drain_ms;     /* 3,000: what is under way at the close has this long */
 };
 extern const struct http_limits http_limits_default;
 
@@ -140,7 +141,8 @@ void http_reply_error(struct http_request *r, unsigned status, const char *id, u
 extern const unsigned http_statuses[HTTP_STATUSES - 1];
 
 struct http_counters {
-    _Atomic uint64_t requests[HTTP_SITES_MAX][HTTP_ROUTES_MAX + 1][HTTP_STATUSES]; /* last: no route */
+    /* Of each site's routes; the last: no route was found. */
+    _Atomic uint64_t requests[HTTP_SITES_MAX][HTTP_ROUTES_MAX + 1][HTTP_STATUSES];
     _Atomic uint64_t accepted, open, evicted, refused, timed_out;
     _Atomic uint64_t handshakes, resumed, handshakes_failed;
 };
