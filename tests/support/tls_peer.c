@@ -254,6 +254,7 @@ static bool to_client(struct tls_peer *p, struct tls_conn *c, size_t step)
 bool tls_peer_run(struct tls_peer *p, struct tls_conn *c, size_t step)
 {
     uint8_t octet;
+    bool moved;
     int rc;
     do {
         ERR_clear_error();
@@ -265,7 +266,9 @@ bool tls_peer_run(struct tls_peer *p, struct tls_conn *c, size_t step)
         if (rc == 1) { /* a ticket comes after the handshake: what is read is no plaintext */
             (void)SSL_peek(p->ssl, &octet, 1);
         }
-    } while (to_server(p, c, step) | to_client(p, c, step));
+        moved = to_server(p, c, step);
+        moved = to_client(p, c, step) || moved;
+    } while (moved);
     return true;
 }
 
