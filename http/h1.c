@@ -230,8 +230,8 @@ static enum h1_event on_line(struct h1 *h, struct http_head *head, const char *l
         return on_chunk_line(h, line, len);
     }
     if (h->state == CHUNK_END) {
-        h->state = CHUNK_LINE;
-        return len == 0 ? H1_MORE : refuse(h, 400);
+        h->state = CHUNK_LINE; /* there was room for nothing but the CRLF */
+        return H1_MORE;
     }
     h->head_len += len + 2;
     if (h->state == REQUEST_LINE) {

@@ -1,6 +1,7 @@
 #include "router.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -84,11 +85,7 @@ static void list(char allow[ROUTER_ALLOW_MAX], const char *method)
         return;
     }
     assert(at + 2 + len < ROUTER_ALLOW_MAX);
-    if (at > 0) {
-        memcpy(allow + at, ", ", 2);
-        at += 2;
-    }
-    memcpy(allow + at, method, len + 1);
+    snprintf(allow + at, ROUTER_ALLOW_MAX - at, "%s%s", at > 0 ? ", " : "", method);
 }
 
 static void list_route(char allow[ROUTER_ALLOW_MAX], const struct http_route *route)
@@ -105,7 +102,7 @@ void router_find(const struct http_site *site, const char *method, const char *p
                  struct router_match *out)
 {
     bool all = strcmp(path, "*") == 0; /* RFC 9110 §9.3.7 */
-    bool exists = all;
+    bool exists = false;
     assert(site->count <= HTTP_ROUTES_MAX);
     out->index = HTTP_ROUTES_MAX;
     out->params_count = 0;

@@ -34,11 +34,10 @@ static int take_octet(const char **text, const char *end)
         *text = at + 1;
         return (unsigned char)*at;
     }
-    if (end - at < 3 || hex_digit(at[1]) < 0 || hex_digit(at[2]) < 0) {
-        return -1;
-    }
-    *text = at + 3;
-    return hex_digit(at[1]) << 4 | hex_digit(at[2]);
+    int high = end - at >= 3 ? hex_digit(at[1]) : -1;
+    int low = high >= 0 ? hex_digit(at[2]) : -1;
+    *text = low >= 0 ? at + 3 : end;
+    return low >= 0 ? high * 16 + low : -1;
 }
 
 /* ---- paths -------------------------------------------------------------------------------- */
