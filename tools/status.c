@@ -206,6 +206,38 @@ static void print_peers(const struct peers *p)
     str_free(&table);
 }
 
+/* What TLS clients are shown, and what is wrong with what they should be. */
+static void print_certificate(const json_t *d)
+{
+    const json_t *c = json_object_get(d, "certificate");
+    const json_t *names = json_object_get(c, "names");
+    int64_t left_ms = number(c, "notAfter") - clk_wall_ms(&clk_system);
+    struct str line = {.text = NULL};
+    if (json_is_object(c) && json_array_size(names) > 0) {
+        str_appendf(&line, "  certificate %s", json_string_value(json_array_get(names, 0)));
+        if (json_array_size(names) > 1) {
+            str_appendf(&line, " and %zu more", json_array_size(names) - 1);
+        }
+        str_appendf(&line, ", %s, serial %s, ",
+                    strcmp(text(c, "source"), "files") == 0 ? "from http.ssl" : "a placeholder",
+                    text(c, "serial"));
+        if (left_ms > 0) {
+            str_appendf(&line, "%" PRId64 " days left", left_ms / 86400000);
+        } else {
+            str_append(&line, "EXPIRED");
+        }
+        columns_clean(line.text);
+        printf("%s\n", line.text);
+        str_free(&line);
+    }
+    if (json_is_string(json_object_get(c, "problem"))) {
+        str_appendf(&line, "  CERTIFICATE %s", text(c, "problem"));
+        columns_clean(line.text);
+        printf("%s\n", line.text);
+        str_free(&line);
+    }
+}
+
 static void print_daemon(const json_t *d)
 {
     char up[48], age[48];
@@ -232,10 +264,13 @@ static void print_daemon(const json_t *d)
         printf("  STORE      %s\n", text(d, "storeError"));
     }
     print_engine(d);
+    print_certificate(d);
     print_members("queries", json_object_get(d, "queries"));
     print_members("answers", json_object_get(d, "rcodes"));
-    printf("  dropped    %" PRId64 "\n  tcp        %" PRId64 " connections\n\n",
-           number(d, "dropped"), number(d, "tcpConnections"));
+    printf("  dropped    %" PRId64 "\n  open       tcp %" PRId64 " tls %" PRId64 " http %" PRId64
+           "\n\n",
+           number(d, "dropped"), number(d, "tcpConnections"), number(d, "tlsConnections"),
+           number(d, "httpConnections"));
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */
@@ -294,6 +329,18 @@ static void add_store(struct page *p)
         p->verdict.kind = VERDICT_READ_ONLY;
         snprintf(p->verdict.text, sizeof p->verdict.text, "the store cannot be read: %s",
                  p->no_store.text);
+    }
+}
+
+/* A newer certificate that is of no use: nobody notices until the old one expires. */
+static void add_certificate(struct page *p)
+{
+    const json_t *c = json_object_get(p->daemon, "certificate");
+    if (p->judged && p->verdict.kind == VERDICT_FINE &&
+        json_is_string(json_object_get(c, "problem"))) {
+        p->verdict.kind = VERDICT_ATTENTION;
+        snprintf(p->verdict.text, sizeof p->verdict.text, "the certificate cannot be used: %s",
+                 text(c, "problem"));
     }
 }
 
@@ -364,6 +411,7 @@ int status_show(struct cli *cli)
         judge(&p, wanted);
         settle(cli, &p, wanted);
         add_store(&p);
+        add_certificate(&p);
     }
     if (cli_json(cli)) {
         print_json(cli, &p);

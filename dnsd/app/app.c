@@ -40,11 +40,18 @@ static void become_ready(struct app *a)
 {
     const struct zone_snapshot *s = zone_current(a->zone);
     a->ready = true;
-    LOG_INFO("app", "ready", LOG_S("domain", a->config.dns.domain_text), LOG_S("core", a->id),
-             LOG_N("revision", s->revision), LOG_N("users", s->users), LOG_N("names", s->names),
-             LOG_S("from", a->from_file ? "snapshot file" : "store"));
+    LOG_INFO("app", "ready",
+             LOG_S("domain", a->config.dns.domain_text != NULL ? a->config.dns.domain_text : ""),
+             LOG_S("core", a->id), LOG_N("revision", s->revision), LOG_N("users", s->users),
+             LOG_N("names", s->names), LOG_S("from", a->from_file ? "snapshot file" : "store"));
     zone_snapshot_unref(s);
     sd_notify(0, "READY=1\nSTATUS=answering");
+}
+
+/* Without DNS, HTTP is all there is to serve, and it does so from the start. */
+static bool is_serving(const struct app *a)
+{
+    return a->server != NULL || !a->config.dns.active;
 }
 
 void app_publish(struct app *a, uint64_t revision, const struct answer_config *config)
@@ -57,7 +64,7 @@ void app_publish(struct app *a, uint64_t revision, const struct answer_config *c
     }
     zone_snapshot_unref(s);
     savefile_soon(a);
-    if (!a->ready && a->loaded && a->server != NULL) {
+    if (!a->ready && a->loaded && is_serving(a)) {
         become_ready(a);
     }
 }
@@ -131,8 +138,27 @@ static void close_handles(struct app *a)
     close_handle((uv_handle_t *)&a->beats_timer);
 }
 
+static void on_tls_closed(void *ctx)
+{
+    struct app *a = ctx;
+    a->tls = NULL;
+    app_continue_stop(a);
+}
+
+static bool stop_tls(struct app *a)
+{
+    if (a->tls != NULL && !a->tls_closing) {
+        a->tls_closing = true;
+        tls_slot_close(a->tls, on_tls_closed, a);
+    }
+    return a->tls != NULL;
+}
+
 void app_continue_stop(struct app *a)
 {
+    if (http_stop(a)) {
+        return; /* what is under way there may still want the store */
+    }
     if (a->server != NULL) {
         if (!a->server_closing) {
             a->server_closing = true;
@@ -154,7 +180,7 @@ void app_continue_stop(struct app *a)
         }
         return;
     }
-    if (engine_stop(a)) {
+    if (engine_stop(a) || stop_tls(a)) {
         return;
     }
     close_handles(a);
@@ -183,6 +209,9 @@ static void on_signal(uv_signal_t *handle, int number)
     struct app *a = handle->data;
     if (number == SIGHUP) {
         LOG_INFO("app", "reading the configuration again", LOG_S("file", a->config.path));
+        if (a->tls != NULL && !a->tls_closing) {
+            tls_slot_look(a->tls);
+        }
         reload_start(a);
         return;
     }
@@ -226,36 +255,66 @@ static void tell_listening(const struct app *a)
     for (size_t i = 0; i < a->sockets.count; i++) {
         char text[NET_ADDRESS_TEXT_MAX];
         net_address_text(&a->sockets.bound[i].address, text);
+        if (a->sockets.bound[i].address.tls) {
+            LOG_INFO("net", "listening", LOG_S("address", text), LOG_S("transport", "tls"));
+            continue;
+        }
         LOG_INFO("net", "listening", LOG_S("address", text), LOG_S("transport", "udp"));
         LOG_INFO("net", "listening", LOG_S("address", text), LOG_S("transport", "tcp"));
     }
 }
 
-static enum err add_addresses(struct app *a, const struct config_list *list, struct err_info *info)
+static enum err add_addresses(struct app *a, const struct config_list *list, uint16_t port,
+                              bool tls, struct err_info *info)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (a->addresses_count == NET_ADDRESSES_MAX) {
-            return err_set(info, ERR_LIMIT, "dns.ip and dns.ip6: at most %d addresses",
-                           NET_ADDRESSES_MAX);
+            return err_set(
+                info, ERR_LIMIT,
+                "dns.ip and dns.ip6: at most %d addresses, those of http.dotPort counted",
+                NET_ADDRESSES_MAX);
         }
-        enum err e = net_address_parse(list->items[i], a->config.dns.port,
-                                       &a->addresses[a->addresses_count++]);
+        struct net_address *address = &a->addresses[a->addresses_count++];
+        enum err e = net_address_parse(list->items[i], port, address);
         if (e != ERR_OK) {
             return err_set(info, e, "%s is not an address", list->items[i]);
         }
+        address->tls = tls;
     }
     return ERR_OK;
 }
 
+/* DNS over TLS is where DNS is. */
 static enum err read_addresses(struct app *a, struct err_info *info)
 {
-    enum err e = add_addresses(a, &a->config.dns.ip, info);
-    return e == ERR_OK ? add_addresses(a, &a->config.dns.ip6, info) : e;
+    const struct config *c = &a->config;
+    enum err e = add_addresses(a, &c->dns.ip, c->dns.port, false, info);
+    if (e == ERR_OK) {
+        e = add_addresses(a, &c->dns.ip6, c->dns.port, false, info);
+    }
+    if (e == ERR_OK && c->http.dot_port != 0) {
+        e = add_addresses(a, &c->dns.ip, c->http.dot_port, true, info);
+    }
+    if (e == ERR_OK && c->http.dot_port != 0) {
+        e = add_addresses(a, &c->dns.ip6, c->http.dot_port, true, info);
+    }
+    return e;
 }
 
 static unsigned workers(const struct app *a)
 {
     return a->config.dns.workers != 0 ? a->config.dns.workers : uv_available_parallelism();
+}
+
+static enum err bind_dns(struct app *a, struct err_info *info)
+{
+    if (!a->config.dns.active) {
+        return ERR_OK;
+    }
+    enum err e = read_addresses(a, info);
+    return e == ERR_OK
+               ? net_sockets_bind(a->addresses, a->addresses_count, workers(a), &a->sockets, info)
+               : e;
 }
 
 /* What may block, and what needs root. */
@@ -273,10 +332,10 @@ static enum err prepare_system(struct app *a, struct err_info *info)
         e = system_state_dir(a->state_dir, database, c->user, info);
     }
     if (e == ERR_OK) {
-        e = read_addresses(a, info);
+        e = bind_dns(a, info);
     }
     if (e == ERR_OK) {
-        e = net_sockets_bind(a->addresses, a->addresses_count, workers(a), &a->sockets, info);
+        e = http_bind(a, info);
     }
     if (e == ERR_OK) {
         e = system_become(c->user, info);
@@ -315,8 +374,8 @@ static enum err start_workers(struct app *a, struct err_info *info)
     struct answer_config answer;
     const struct zone_snapshot *first = zone_current(a->zone);
     app_answer_config(a, &answer);
-    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, first, NULL,
-                                  &a->server, info);
+    enum err e = net_server_start(&a->loop, &a->sockets, &answer, &net_limits_default, first,
+                                  a->context, &a->server, info);
     zone_snapshot_unref(first);
     if (e != ERR_OK) {
         return e;
@@ -336,6 +395,12 @@ void app_serve(struct app *a)
     if (a->server != NULL || a->stopping) {
         return;
     }
+    if (!a->config.dns.active) {
+        if (a->loaded && !a->ready) {
+            become_ready(a);
+        }
+        return;
+    }
     if (start_workers(a, &info) != ERR_OK) {
         LOG_ERROR("app", "cannot start", LOG_S("reason", info.text));
         app_stop(a, APP_EXIT_FAILED);
@@ -347,14 +412,38 @@ static void on_grace_over(uv_timer_t *timer)
     app_serve(timer->data);
 }
 
+static void on_context(void *ctx, struct tls_context *context)
+{
+    struct app *a = ctx;
+    tls_context_unref(a->context);
+    a->context = tls_context_ref(context);
+    if (a->server != NULL && !a->server_closing) {
+        net_server_use_tls(a->server, context);
+    }
+    http_use_tls(a, context);
+}
+
+static enum err start_http(struct app *a, struct err_info *info)
+{
+    http_take_config(a);
+    enum err e = http_open(a, info);
+    if (e == ERR_OK && http_needs_tls(&a->config)) {
+        tls_slot_open(&a->loop, &a->config, on_context, a, &a->tls);
+    }
+    return e;
+}
+
 static enum err start(struct app *a, struct err_info *info)
 {
-    if (!a->config.dns.active) {
+    const struct config *c = &a->config;
+    if (!c->dns.active && c->http.port == 0 && c->http.challenge_port == 0) {
         return err_set(info, ERR_CONFLICT,
-                       "there is nothing to do: set dns.active: true and dns.domain (this version "
-                       "of dnsd serves DNS only)");
+                       "there is nothing to do: set dns.active: true and dns.domain, or http.port");
     }
     enum err e = prepare_system(a, info);
+    if (e == ERR_OK) {
+        e = start_http(a, info);
+    }
     if (e == ERR_OK) {
         e = start_zone(a, info);
     }
@@ -377,6 +466,11 @@ static enum err start(struct app *a, struct err_info *info)
 static void release(struct app *a)
 {
     net_sockets_close(&a->sockets);
+    listen_close(&a->api_sockets);
+    listen_close(&a->challenge_sockets);
+    tls_context_unref(a->context);
+    names_free(a->names);
+    explicit_bzero(a->user_key, sizeof a->user_key);
     while (a->old_zones != NULL) {
         struct app_old_zone *o = a->old_zones;
         a->old_zones = o->next;
@@ -422,6 +516,7 @@ int app_run(const char *config_path)
     }
     a->id = mem_xstrdup(a->config.core.id);
     a->started_ms = clk_mono_ms(&clk_system);
+    a->started_wall_ms = clk_wall_ms(&clk_system);
     log_setup(a->config.log.level, a->config.log.format);
     signal(SIGPIPE, SIG_IGN);
     umask(0027); /* rows are the platform's and its operators' business */

@@ -14,11 +14,15 @@
 #include "config_rqlite.h"
 #include "config_zone.h"
 #include "dnsd/net/net.h"
+#include "dnsd/zone/user.h"
 #include "dnsd/zone/zone.h"
+#include "http/api/api.h"
+#include "http/server.h"
 #include "lib/clock.h"
 #include "lib/loop_uv.h"
 #include "peers.h"
 #include "store/store.h"
+#include "tls.h"
 
 /* Exit codes of the daemon (dnsd(8)). */
 #define APP_EXIT_OK     0
@@ -31,6 +35,16 @@ struct control;
 struct app_old_zone {
     struct zone *zone; /* owned */
     struct app_old_zone *next;
+};
+
+/* TCP ports of the HTTP face, bound while we had the right to. */
+#define APP_LISTENERS_MAX 2 /* IPv4 and IPv6 */
+struct app_listeners {
+    struct {
+        struct net_address address;
+        int fd; /* -1: somebody listens on it */
+    } items[APP_LISTENERS_MAX];
+    size_t count;
 };
 
 struct app {
@@ -49,7 +63,7 @@ struct app {
     int exit_code;
     bool stopping, ready;
     bool server_closing, store_closing; /* how far stopping has come */
-    int64_t started_ms;
+    int64_t started_ms, started_wall_ms;
 
     /* the zone (feed.c, reload.c) */
     struct zone *zone; /* owned */
@@ -64,6 +78,18 @@ struct app {
     int64_t in_touch_ms;              /* ... and was not cut off from the others */
     int64_t behind_ms;                /* ... and was found to be behind the zone; 0: it is not */
     int64_t fresh_ms; /* wall clock: when the zone was last known to be up to date */
+
+    /* the HTTP face (http.c) and what it shows (tls.c) */
+    struct app_listeners api_sockets, challenge_sockets;
+    struct http_server *http; /* owned; NULL: there is none, or it is closed */
+    struct api *api;          /* owned */
+    bool https, http_closing;
+    struct tls_slot *tls;        /* owned; NULL: nobody needs one, or closed */
+    struct tls_context *context; /* shared: the slot's latest; NULL: none yet */
+    bool tls_closing;
+    struct names *names; /* owned: the rules of names */
+    uint8_t user_key[USER_KEY_LEN];
+    bool has_user_key;
 
     /* the store */
     struct config_rqlite rqlite; /* zeroed with the SQLite engine */
@@ -156,6 +182,24 @@ enum err savefile_load(struct app *a, struct err_info *info) MUST_USE;
 void savefile_soon(struct app *a);
 /* At the end: writes what is due; true if that goes on and app_continue_stop() will be called. */
 bool savefile_last(struct app *a);
+
+/* listen_sys.c. Blocks. ERR_BUSY, ERR_DENIED, ERR_IO: INFO names address, key and remedy. */
+enum err listen_bind(const char *ip, uint16_t port, const char *key, struct app_listeners *out,
+                     struct err_info *info) MUST_USE;
+void listen_close(struct app_listeners *l);
+
+/* http.c. bind blocks (boot); stop returns true if it goes on and app_continue_stop() will be
+ * called. */
+bool http_has_tls(const struct config *c);
+bool http_needs_tls(const struct config *c);
+enum err http_bind(struct app *a, struct err_info *info) MUST_USE;
+enum err http_open(struct app *a, struct err_info *info) MUST_USE;
+void http_use_tls(struct app *a, struct tls_context *context);
+void http_take_config(struct app *a);
+bool http_stop(struct app *a);
+
+/* metrics.c: everything that is counted. */
+void metrics_of(struct app *a, struct metrics_writer *w);
 
 /* control_uv.c: the local socket. */
 enum err control_open(struct app *a, struct err_info *info) MUST_USE;

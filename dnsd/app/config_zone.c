@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_names.h"
 #include "config_users.h"
 #include "lib/mem.h"
 
@@ -43,7 +44,7 @@ static enum err zone_soa_of(const struct config *c, struct zone_soa *out, const 
 enum err config_zone_new(const struct config *c, struct zone **out, struct err_info *info)
 {
     struct zone_options o = {
-        .apex = c->dns.domain,
+        .apex = *config_apex(c),
         .default_ttl_s = c->dns.default_ttl_s,
         .wildcard_cores = c->dns.wildcard == CONFIG_WILDCARD_CORES,
         .service_names = (const char *const *)c->dns.service_names.items,

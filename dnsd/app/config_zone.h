@@ -7,7 +7,8 @@
 #include "config.h"
 #include "dnsd/zone/zone.h"
 
-/* C->dns.domain must be set. Nothing of C is borrowed afterwards. */
+/* Without a domain the zone is the root's: nobody is answered from it, but it holds the rows. Nothing
+ * of C is borrowed afterwards. */
 enum err config_zone_new(const struct config *c, struct zone **out, struct err_info *info) MUST_USE;
 
 #endif

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "config_names.h"
 #include "lib/mem.h"
 
 #define STORE_RETRY_MS 2000
@@ -169,7 +170,7 @@ static void put_proofs(struct app *a, const char *name, const struct store_chall
     for (size_t i = 0; i < count; i++) {
         proofs[i] = (struct zone_proof){.value = list[i].value, .expires_ms = list[i].expires_ms};
     }
-    enum err e = wire_name_owner(name, &a->config.dns.domain, &owner, &info);
+    enum err e = wire_name_owner(name, config_apex(&a->config), &owner, &info);
     if (e == ERR_OK) {
         e = zone_proofs_put(a->zone, &owner, proofs, count, now, &info);
     }

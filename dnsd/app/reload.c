@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "config_names.h"
 #include "config_users.h"
 #include "lib/mem.h"
 
@@ -45,7 +46,8 @@ static void reload_work(struct loop_work *work)
     if (r->result != ERR_OK) {
         return;
     }
-    if (!r->config.dns.active || !wire_name_equal(&r->config.dns.domain, &r->snapshot->apex)) {
+    if (r->config.dns.active != r->a->config.dns.active ||
+        !wire_name_equal(config_apex(&r->config), &r->snapshot->apex)) {
         r->result = err_set(&r->info, ERR_CONFLICT,
                             "dns.active and dns.domain cannot change while running: restart");
         return;
@@ -103,6 +105,13 @@ static void tell_what_waits(const struct config *old, const struct config *new)
         !same_list(&old->dns.ip6, &new->dns.ip6)) {
         tell_unchanged("dns.ip, dns.ip6, dns.port");
     }
+    if (old->http.port != new->http.port || old->http.challenge_port != new->http.challenge_port ||
+        old->http.dot_port != new->http.dot_port || !same_text(old->http.ip, new->http.ip) ||
+        !same_text(old->http.cert_file, new->http.cert_file) ||
+        !same_text(old->http.key_file, new->http.key_file) ||
+        old->lets_encrypt.enabled != new->lets_encrypt.enabled) {
+        tell_unchanged("http");
+    }
     if (old->dns.workers != new->dns.workers) {
         tell_unchanged("dns.workers");
     }
@@ -141,12 +150,15 @@ static void take_over(struct app *a, struct reload *r)
     struct answer_config answer;
     tell_what_waits(&old, &r->config);
     keep_text(&r->config.core.id, old.core.id);
+    r->config.http.port = old.http.port;
+    r->config.lets_encrypt.enabled = old.lets_encrypt.enabled;
     keep_text(&r->config.storages.sqlite_path, old.storages.sqlite_path);
     r->config.storages.engine_rqlite = old.storages.engine_rqlite;
     r->config.storages.rqlite.external = old.storages.rqlite.external;
     a->config = r->config;
     r->config = (struct config){.path = NULL};
     log_setup(a->config.log.level, a->config.log.format);
+    http_take_config(a);
     app_replace_zone(a, r->zone);
     r->zone = NULL;
     app_answer_config(a, &answer);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "config_names.h"
 
 #define RECORD_PREFIX "dns-record/"
 #define USER_PREFIX   "user-core/"
@@ -50,12 +51,12 @@ static void apply_record(struct rows *r, const struct store_row *row)
     struct err_info info = {.text = ""};
     struct wire_name owner;
     struct context context = {.rows = r, .key = row->key};
-    enum err e = wire_name_owner(row->key + strlen(RECORD_PREFIX), &c->dns.domain, &owner, &info);
+    enum err e = wire_name_owner(row->key + strlen(RECORD_PREFIX), config_apex(c), &owner, &info);
     if (e != ERR_OK) {
         bad_row(r, row->key, &info);
         return;
     }
-    if (row->value != NULL && record_from_json(row->value, &c->dns.domain, c->dns.default_ttl_s,
+    if (row->value != NULL && record_from_json(row->value, config_apex(c), c->dns.default_ttl_s,
                                                &set, on_problem, &context) != ERR_OK) {
         err_set(&info, ERR_MALFORMED, "not a JSON object");
         bad_row(r, row->key, &info);

@@ -7,7 +7,7 @@
 #include "cluster/rqlited_uv.h"
 
 struct totals {
-    uint64_t udp, tcp, dropped, truncated, send_failed, tcp_open, tcp_evicted;
+    uint64_t udp, tcp, tls, dropped, truncated, send_failed, tcp_open, tcp_evicted, tls_open;
     uint64_t rcodes[ANSWER_RCODES];
 };
 
@@ -20,6 +20,7 @@ static void add_up(const struct app *a, struct totals *t)
         const struct net_counters *c = net_server_counters(a->server, i);
         t->udp += answer_queries_over(&c->answer, ANSWER_UDP);
         t->tcp += answer_queries_over(&c->answer, ANSWER_TCP);
+        t->tls += answer_queries_over(&c->answer, ANSWER_TLS);
         t->dropped += metrics_get(&c->answer.dropped[ANSWER_DROP_SHORT]) +
                       metrics_get(&c->answer.dropped[ANSWER_DROP_ANSWER]) +
                       metrics_get(&c->answer.dropped[ANSWER_DROP_PORT_ZERO]);
@@ -27,6 +28,7 @@ static void add_up(const struct app *a, struct totals *t)
         t->send_failed += metrics_get(&c->answer.dropped[ANSWER_DROP_SEND_FAILED]);
         t->tcp_open += metrics_get(&c->conns[ANSWER_TCP].open);
         t->tcp_evicted += metrics_get(&c->conns[ANSWER_TCP].evicted);
+        t->tls_open += metrics_get(&c->conns[ANSWER_TLS].open);
         for (unsigned j = 0; j < ANSWER_RCODES; j++) {
             t->rcodes[j] += answer_queries_with(&c->answer, j);
         }
@@ -42,18 +44,59 @@ static json_t *rcodes(const struct totals *t)
     return o;
 }
 
+static void add_address(json_t *list, const struct net_address *address, const char *kind)
+{
+    char text[NET_ADDRESS_TEXT_MAX];
+    net_address_text(address, text);
+    json_array_append_new(list, json_sprintf("%s/%s", text, kind));
+}
+
+static void add_listeners(json_t *list, const struct app_listeners *l, const char *kind)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        add_address(list, &l->items[i].address, kind);
+    }
+}
+
 static json_t *listening(const struct app *a)
 {
-    static const char *const kinds[] = {"udp", "tcp"};
     json_t *list = json_array();
     for (size_t i = 0; i < a->sockets.count; i++) {
-        char text[NET_ADDRESS_TEXT_MAX];
-        net_address_text(&a->sockets.bound[i].address, text);
-        for (unsigned j = 0; j < 2; j++) {
-            json_array_append_new(list, json_sprintf("%s/%s", text, kinds[j]));
+        const struct net_address *address = &a->sockets.bound[i].address;
+        add_address(list, address, address->tls ? "tls" : "udp");
+        if (!address->tls) {
+            add_address(list, address, "tcp");
         }
     }
+    add_listeners(list, &a->api_sockets, a->https ? "https" : "http");
+    add_listeners(list, &a->challenge_sockets, "http-01");
     return list;
+}
+
+/* What is shown to TLS clients; null: none of our ports speaks TLS. */
+static json_t *certificate(const struct app *a)
+{
+    struct tls_slot_view v;
+    if (a->tls == NULL) {
+        return json_null();
+    }
+    tls_slot_view(a->tls, &v);
+    json_t *names = json_array();
+    for (size_t i = 0; v.pair != NULL && i < v.pair->names_count; i++) {
+        json_array_append_new(names, json_string(v.pair->names[i]));
+    }
+    json_t *o = json_pack("{s:s, s:s?, s:s?, s:o, s:s?}", "source", v.source, "certFile",
+                          v.cert_file, "keyFile", v.key_file, "names", names, "problem",
+                          v.problem[0] != '\0' ? v.problem : NULL);
+    if (v.pair != NULL) {
+        json_object_set_new(o, "issuer", json_string(v.pair->issuer));
+        json_object_set_new(o, "serial", json_string(v.pair->serial));
+        json_object_set_new(o, "sha256", json_string(v.pair->sha256));
+        json_object_set_new(o, "key", json_string(v.pair->key));
+        json_object_set_new(o, "notBefore", json_integer((json_int_t)v.pair->not_before_ms));
+        json_object_set_new(o, "notAfter", json_integer((json_int_t)v.pair->not_after_ms));
+    }
+    return o;
 }
 
 static uint32_t known_cores(const struct zone_snapshot *s)
@@ -112,8 +155,9 @@ char *status_json(struct app *a)
     const struct zone_snapshot *s = zone_current(a->zone);
     add_up(a, &t);
     json_t *o = json_pack(
-        "{s:s, s:s, s:i, s:I, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I}, s:o, "
-        "s:I, s:I, s:I, s:I, s:I}",
+        "{s:s, s:s, s:i, s:I, s:s?, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, "
+        "s:I}, "
+        "s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
         "id", a->id, "version", DNSD_VERSION, "pid", (int)getpid(), "uptimeMs",
         (json_int_t)(clk_mono_ms(&clk_system) - a->started_ms), "domain", a->config.dns.domain_text,
         "revision", (json_int_t)s->revision, "serial", (json_int_t)s->serial, "snapshotAgeMs",
@@ -121,10 +165,16 @@ char *status_json(struct app *a)
         source(a), "users", (json_int_t)s->users, "names", (json_int_t)s->names, "cores",
         (json_int_t)known_cores(s), "workers",
         (json_int_t)(a->server != NULL ? net_server_workers(a->server) : 0), "listen", listening(a),
-        "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "rcodes", rcodes(&t),
-        "dropped", (json_int_t)t.dropped, "truncated", (json_int_t)t.truncated, "sendFailed",
-        (json_int_t)t.send_failed, "tcpConnections", (json_int_t)t.tcp_open, "tcpEvicted",
-        (json_int_t)t.tcp_evicted);
+        "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "tls", (json_int_t)t.tls,
+        "rcodes", rcodes(&t), "dropped", (json_int_t)t.dropped, "truncated",
+        (json_int_t)t.truncated, "sendFailed", (json_int_t)t.send_failed, "tcpConnections",
+        (json_int_t)t.tcp_open, "tcpEvicted", (json_int_t)t.tcp_evicted, "tlsConnections",
+        (json_int_t)t.tls_open);
+    json_object_set_new(
+        o, "httpConnections",
+        json_integer(a->http != NULL ? (json_int_t)metrics_get(&http_server_counters(a->http)->open)
+                                     : 0));
+    json_object_set_new(o, "certificate", certificate(a));
     zone_digest(a->zone, digest);
     json_object_set_new(o, "digest", json_string(digest));
     json_object_set_new(o, "engine",
