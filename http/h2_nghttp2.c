@@ -27,6 +27,10 @@
 #define RESETS_MAX  (BUCKET_MAX / H2_FRAMES_RESET)
 #define RESETS_RATE (BUCKET_RATE / H2_FRAMES_RESET)
 
+/* How many times the limit of a head the sum of its fields may be before it is not worth an answer. A
+ * table of the compression makes many large fields out of few octets. */
+#define FIELDS_FACTOR 8
+
 #define ACKS_MAX 64
 /* Of the table with which our answers are compressed: their fields are always the same. */
 #define TABLE_MAX 1024
@@ -120,12 +124,11 @@ static http_status take_field(struct http_head *h, const char *name, size_t name
     return 0; /* :scheme; nghttp2 knows all others */
 }
 
-/* The size of all fields, known to be in excess or not (RFC 9113 §10.5.1): a table of the compression
- * makes many large ones out of few octets. */
+/* All fields count, even those that came too late to be kept (RFC 9113 §10.5.1). */
 static bool has_room(struct http_conn *c, size_t name_len, size_t len)
 {
     c->h2->fields_len += name_len + len + 32;
-    if (c->h2->fields_len <= 2 * c->s->limits.header_max) {
+    if (c->h2->fields_len <= FIELDS_FACTOR * c->s->limits.header_max) {
         return true;
     }
     nghttp2_session_terminate_session(c->h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -280,12 +283,11 @@ void h2_answer(struct http_stream *st, const struct http_answer *a)
     for (size_t i = 0; i < a->count; i++) {
         nv[1 + i] = nv_of(a->fields[i].name, a->fields[i].value);
     }
-    bool there = keep_body(st, a);
-    http_stream_part(st);
-    if (!there || nghttp2_submit_response(session, st->id, nv, 1 + a->count,
-                                          a->len > 0 ? &body : NULL) != 0) {
+    if (!keep_body(st, a) || nghttp2_submit_response(session, st->id, nv, 1 + a->count,
+                                                     a->len > 0 ? &body : NULL) != 0) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_INTERNAL_ERROR);
     }
+    http_stream_part(st); /* last: fields of the answer may be the request's */
 }
 
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
