@@ -39,6 +39,10 @@
     60000 /* wire bytes of one RRset: one TCP message with room for the rest                       \
            */
 #define RECORD_TTL_MAX 2147483647 /* RFC 2181 §8 */
+/* What is looked at of one row, so that a row of the store's largest size is read within milliseconds:
+ * more than a name that passes record_check() can have. */
+#define RECORD_MEMBERS_MAX 256  /* members of the row, and of "ttls" */
+#define RECORD_VALUES_MAX  4096 /* values in all */
 
 struct record_data {
     uint8_t *bytes; /* owned: wire form, uncompressed */
@@ -60,7 +64,8 @@ struct record_set {
 typedef void record_problem_cb(void *ctx, const char *where, const char *why);
 
 /* Reads a row. ERR_MALFORMED only if JSON is not an object at all; otherwise problems are told one
- * by one and the rest is in *out (which the caller frees in either case). */
+ * by one and the rest is in *out (which the caller frees in either case). What is over
+ * RECORD_MEMBERS_MAX or RECORD_VALUES_MAX is one problem. */
 enum err record_from_json(const char *json, const struct wire_name *apex, uint32_t default_ttl,
                           struct record_set *out, record_problem_cb *on_problem,
                           void *ctx) MUST_USE;

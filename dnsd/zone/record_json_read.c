@@ -21,6 +21,7 @@ struct reading {
     record_problem_cb *on_problem;
     void *ctx;      /* borrowed */
     uint8_t *bytes; /* borrowed: room for one value's data, WIRE_RDATA_MAX */
+    size_t values;  /* looked at so far */
 };
 
 static void tell(const struct reading *r, const char *where, const char *why)
@@ -47,14 +48,35 @@ static int64_t ttl_of(const struct reading *r, uint16_t type)
     const char *key;
     json_t *value;
     uint16_t named = 0;
+    size_t n = 0;
     (void)read_ttl(json_object_get(r->row, "ttl"), &ttl);
     json_object_foreach(json_object_get(r->row, "ttls"), key, value)
     {
+        if (n++ == RECORD_MEMBERS_MAX) {
+            break;
+        }
         if (wire_type_from_text(key, &named) && named == type) {
             (void)read_ttl(value, &ttl);
         }
     }
     return ttl;
+}
+
+/* One more of MAX has been looked at. False: it is one too many; said once. */
+static bool may_read(const struct reading *r, size_t *so_far, size_t max, const char *what,
+                     const char *where)
+{
+    char why[80];
+    if (*so_far < max) {
+        ++*so_far;
+        return true;
+    }
+    if (*so_far == max) {
+        ++*so_far;
+        snprintf(why, sizeof why, "more than %zu %s: from here on they are not read", max, what);
+        tell(r, where, why);
+    }
+    return false;
 }
 
 static void tell_ttls(const struct reading *r)
@@ -67,6 +89,7 @@ static void tell_ttls(const struct reading *r)
     json_t *value;
     int64_t ignored;
     uint16_t type;
+    size_t n = 0;
     if (ttl != NULL && !json_is_null(ttl) && !read_ttl(ttl, &ignored)) {
         tell(r, "ttl", why);
     }
@@ -76,6 +99,9 @@ static void tell_ttls(const struct reading *r)
     json_object_foreach(ttls, key, value)
     {
         snprintf(where, sizeof where, "ttls.%s", key);
+        if (!may_read(r, &n, RECORD_MEMBERS_MAX, "members", "ttls")) {
+            break;
+        }
         if (!wire_type_from_text(key, &type)) {
             tell(r, where, "not a record type");
         } else if (!read_ttl(value, &ignored)) {
@@ -179,11 +205,11 @@ static enum err read_data(const struct reading *r, uint16_t type, const json_t *
     return wire_rdata_from_input(type, text, r->apex, r->bytes, len, info);
 }
 
-static void read_value(const struct reading *r, uint16_t type, const json_t *value,
+/* TTL: what ttl_of() says, which is asked once a member. */
+static void read_value(const struct reading *r, uint16_t type, int64_t ttl, const json_t *value,
                        const char *where)
 {
     struct err_info info = {.text = ""};
-    int64_t ttl = ttl_of(r, type);
     size_t len = 0;
     enum err e = read_data(r, type, value, &len, &info);
     if (e == ERR_OK) {
@@ -201,7 +227,7 @@ static void read_value(const struct reading *r, uint16_t type, const json_t *val
     }
 }
 
-static void read_member(const struct reading *r, const char *key, const json_t *value)
+static void read_member(struct reading *r, const char *key, const json_t *value)
 {
     char where[WHERE_MAX];
     uint16_t type = 0;
@@ -214,14 +240,20 @@ static void read_member(const struct reading *r, const char *key, const json_t *
         tell(r, key, "not a record type");
         return;
     }
+    int64_t ttl = ttl_of(r, type);
     if (!json_is_array(value)) {
-        read_value(r, type, value, key);
+        if (may_read(r, &r->values, RECORD_VALUES_MAX, "values", key)) {
+            read_value(r, type, ttl, value, key);
+        }
         return;
     }
     json_array_foreach(value, i, item)
     {
         snprintf(where, sizeof where, "%s[%zu]", key, i);
-        read_value(r, type, item, where);
+        if (!may_read(r, &r->values, RECORD_VALUES_MAX, "values", where)) {
+            break;
+        }
+        read_value(r, type, ttl, item, where);
     }
 }
 
@@ -232,6 +264,7 @@ enum err record_from_json(const char *json, const struct wire_name *apex, uint32
     json_t *row = NULL;
     const char *key;
     json_t *value;
+    size_t members = 0;
     *out = (struct record_set){.sets = NULL, .count = 0};
     enum err e = jx_parse_object(json, strlen(json), &row, NULL);
     if (e != ERR_OK) {
@@ -247,6 +280,9 @@ enum err record_from_json(const char *json, const struct wire_name *apex, uint32
     tell_ttls(&r);
     json_object_foreach(row, key, value)
     {
+        if (!may_read(&r, &members, RECORD_MEMBERS_MAX, "members", key)) {
+            break;
+        }
         if (strcmp(key, "ttl") != 0 && strcmp(key, "ttls") != 0) {
             read_member(&r, key, value);
         }

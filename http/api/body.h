@@ -12,7 +12,8 @@
 #include "dnsd/wire/name.h"
 #include "dnsd/zone/record.h"
 
-#define BODY_MAX          (128 * 1024) /* octets of one: a name with every value that it may have */
+#define BODY_MAX                                                                                   \
+    (64 * 1024) /* octets of one: read within milliseconds, and more than real names have */
 #define BODY_CORE_MAX     253 /* octets of a core's id: ours have 63, others' rows may differ */
 #define BODY_PROBLEMS_MAX 50
 

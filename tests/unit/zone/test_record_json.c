@@ -236,6 +236,52 @@ static void too_many_values_are_problems(void **state)
     str_free(&problems);
 }
 
+/* BEGIN, EACH with numbers from 0 to COUNT - 1, END; what is told of the row. The last line, or all. */
+static void read_many(const char *begin, const char *each, unsigned count, const char *end,
+                      bool last_only, const char *says)
+{
+    struct str json = {.text = NULL};
+    struct str problems = {.text = NULL};
+    struct record_set set;
+    struct wire_name domain = apex();
+    str_append(&json, begin);
+    for (unsigned i = 0; i < count; i++) {
+        const char *at = strchr(each, '#');
+        str_append(&json, i > 0 ? "," : "");
+        str_append_n(&json, each, (size_t)(at - each));
+        str_appendf(&json, "%u%s", i, at + 1);
+    }
+    str_append(&json, end);
+    assert_int_equal(record_from_json(json.text, &domain, DEFAULT_TTL, &set, collect, &problems),
+                     ERR_OK);
+    const char *told = problems.text != NULL ? problems.text : "";
+    if (last_only) {
+        const char *before = memrchr(told, '\n', strlen(told) - 1);
+        told = before != NULL ? before + 1 : told;
+    }
+    assert_string_equal(told, says);
+    record_set_free(&set);
+    str_free(&problems);
+    str_free(&json);
+}
+
+/* A row of the largest size must not take seconds: what is beyond all use is not looked at. */
+static void rows_beyond_all_use(void **state)
+{
+    (void)state;
+    read_many("{", "\"type4#\":null", RECORD_MEMBERS_MAX, "}", false, "");
+    read_many("{", "\"type4#\":null", RECORD_MEMBERS_MAX + 2, "}", false,
+              "type4256: more than 256 members: from here on they are not read\n");
+    read_many("{\"ttls\":{", "\"type4#\":1", RECORD_MEMBERS_MAX, "}}", false, "");
+    read_many("{\"ttls\":{", "\"type4#\":1", RECORD_MEMBERS_MAX + 2, "}}", false,
+              "ttls: more than 256 members: from here on they are not read\n");
+    read_many("{\"a\":[", "#", RECORD_VALUES_MAX, "]}", true, "a[4095]: must be a string\n");
+    read_many("{\"a\":[", "#", RECORD_VALUES_MAX + 2, "]}", true,
+              "a[4096]: more than 4096 values: from here on they are not read\n");
+    read_many("{\"a\":[", "#", RECORD_VALUES_MAX, "],\"txt\":\"x\",\"aaaa\":[1]}", true,
+              "txt: more than 4096 values: from here on they are not read\n");
+}
+
 static void long_values_are_problems(void **state)
 {
     static const struct {
@@ -428,6 +474,7 @@ int main(void)
         cmocka_unit_test(problems_are_told_one_by_one),
         cmocka_unit_test(a_row_must_be_an_object),
         cmocka_unit_test(too_many_values_are_problems),
+        cmocka_unit_test(rows_beyond_all_use),
         cmocka_unit_test(long_values_are_problems),
         cmocka_unit_test(long_texts_are_cut_and_joined),
         cmocka_unit_test(generated_sets_come_back),
