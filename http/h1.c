@@ -27,9 +27,18 @@ void h1_init(struct h1 *h, size_t max)
     *h = (struct h1){.state = REQUEST_LINE, .max = max};
 }
 
+/* There may be secrets in it. */
+static void forget_line(struct h1 *h)
+{
+    if (h->line != NULL) {
+        explicit_bzero(h->line, h->line_cap);
+    }
+    free(h->line);
+}
+
 void h1_fini(struct h1 *h)
 {
-    free(h->line);
+    forget_line(h);
     h1_init(h, h->max);
 }
 
@@ -69,10 +78,14 @@ static bool keep(struct h1 *h, const uint8_t *bytes, size_t n)
         while (cap - h->line_len < n) {
             cap *= 2;
         }
-        char *line = realloc(h->line, cap);
+        char *line = malloc(cap);
         if (line == NULL) {
             return false;
         }
+        if (h->line_len > 0) {
+            memcpy(line, h->line, h->line_len);
+        }
+        forget_line(h);
         h->line = line;
         h->line_cap = cap;
     }

@@ -1,7 +1,6 @@
 #include "head.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -118,9 +117,18 @@ void http_head_init(struct http_head *h, size_t max)
     *h = (struct http_head){.room = NULL, .max = max, .content_length = -1};
 }
 
+/* There may be secrets in it. */
+static void forget(char *room, size_t len)
+{
+    if (room != NULL) {
+        explicit_bzero(room, len);
+    }
+    free(room);
+}
+
 void http_head_fini(struct http_head *h)
 {
-    free(h->room);
+    forget(h->room, h->len);
     http_head_init(h, h->max);
 }
 
@@ -156,7 +164,7 @@ static http_status reserve(struct http_head *h, size_t n)
         h->fields[i].name = moved(h, h->fields[i].name, room);
         h->fields[i].value = moved(h, h->fields[i].value, room);
     }
-    free(h->room);
+    forget(h->room, h->len);
     h->room = room;
     h->cap = cap;
     return 0;
@@ -224,7 +232,9 @@ static http_status put_target(struct http_head *h, const char *host, size_t host
 
 http_status http_head_target(struct http_head *h, const char *text, size_t len)
 {
-    assert(h->target == NULL);
+    if (h->target != NULL) {
+        return 400;
+    }
     if (len > HTTP_TARGET_MAX) {
         return 414;
     }
@@ -234,8 +244,7 @@ http_status http_head_target(struct http_head *h, const char *text, size_t len)
             return 400;
         }
     }
-    bool asterisk = len == 1 && text[0] == '*' && strcmp(h->method, "OPTIONS") == 0;
-    if (asterisk || (len > 0 && text[0] == '/')) {
+    if (len > 0 && (text[0] == '/' || (text[0] == '*' && len == 1))) {
         return put_target(h, NULL, 0, text, len);
     }
     const char *host = after_scheme(text, len);
@@ -292,6 +301,9 @@ http_status http_head_field(struct http_head *h, const char *name, size_t name_l
 
 http_status http_head_end(struct http_head *h, int minor)
 {
+    if (h->target == NULL || (h->target[0] == '*' && strcmp(h->method, "OPTIONS") != 0)) {
+        return 400; /* RFC 9112 §3.2.4, RFC 9113 §8.3.1 */
+    }
     const char *field = http_head_find(h, "host");
     bool differs = h->host != NULL && field != NULL && strcasecmp(h->host, field) != 0;
     if (minor < 0 && (differs || (h->seen & SEEN_ABSOLUTE) != 0)) {

@@ -43,14 +43,15 @@ struct http_head {
 
 /* MAX: octets of method, target, names and values in all. */
 void http_head_init(struct http_head *h, size_t max);
-/* Forgets everything, keeps nothing. */
+/* Forgets everything, keeps nothing; what was there is wiped. */
 void http_head_fini(struct http_head *h);
 
-/* These three once each, the method first. Everything below that can be out of memory says 503.
+/* These three once each: HTTP/1.x has the method first, HTTP/2 has no order. Everything below that can
+ * be out of memory says 503.
  *
  * 400: no token; 501: longer than any method there is, and CONNECT, for there are no tunnels here. */
 http_status http_head_method(struct http_head *h, const char *text, size_t len);
-/* Origin form ("/path?query"), "*" for OPTIONS, or absolute form (http or https; its authority then
+/* Origin form ("/path?query"), "*", or absolute form (http or https; its authority then
  * is the host, RFC 9112 §3.2.2; HTTP/1.x only). 400, 414, 431. */
 http_status http_head_target(struct http_head *h, const char *text, size_t len);
 /* :authority of HTTP/2, which may be missing (RFC 9113 §8.3.1). 400: no host [":" port]; 431. */
@@ -62,8 +63,9 @@ http_status http_head_authority(struct http_head *h, const char *text, size_t le
  * Transfer-Encoding that ends in chunked and has other codings before it. */
 http_status http_head_field(struct http_head *h, const char *name, size_t name_len,
                             const char *value, size_t value_len, bool v2);
-/* All fields are there. 400: no host, a length and chunked, chunked in HTTP/1.0, a Host that is not
- * :authority; 417: an expectation other than 100-continue. MINOR: of HTTP/1.x; -1: HTTP/2. */
+/* All fields are there. 400: no target, "*" but not OPTIONS, no host, a Host that is not :authority, a
+ * length and chunked, chunked in HTTP/1.0; 417: an expectation other than 100-continue. MINOR: of
+ * HTTP/1.x; -1: HTTP/2. */
 http_status http_head_end(struct http_head *h, int minor);
 
 /* NAME in lower case; the first of several, NULL: none. */

@@ -107,7 +107,7 @@ static void targets(void **state)
         {"GET", "/\"<>\\^`{|}", 0, "/\"<>\\^`{|}", NULL},
         {"OPTIONS", "*", 0, "*", NULL},
         {"OPTIONS", "/", 0, "/", NULL},
-        {"GET", "*", 400, NULL, NULL},
+        {"GET", "*", 0, "*", NULL}, /* asterisks() */
         {"OPTIONS", "**", 400, NULL, NULL},
         {"GET", "", 400, NULL, NULL},
         {"GET", "?a", 400, NULL, NULL},
@@ -151,6 +151,29 @@ static void targets(void **state)
         }
         http_head_fini(&h);
     }
+}
+
+/* RFC 9112 §3.2.4. HTTP/2 may send the path before the method. */
+static void asterisks(void **state)
+{
+    static const char *const methods[] = {"OPTIONS", "GET", "options"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(methods); i++) {
+        struct http_head h;
+        http_head_init(&h, MAX);
+        assert_int_equal(target(&h, "*"), 0);
+        assert_int_equal(target(&h, "/"), 400); /* once */
+        assert_int_equal(http_head_authority(&h, "a", 1), 0);
+        assert_int_equal(method(&h, methods[i]), 0);
+        assert_int_equal(http_head_end(&h, V2), i == 0 ? 0 : 400);
+        http_head_fini(&h);
+    }
+    struct http_head h;
+    http_head_init(&h, MAX);
+    assert_int_equal(method(&h, "GET"), 0);
+    assert_int_equal(http_head_authority(&h, "a", 1), 0);
+    assert_int_equal(http_head_end(&h, V2), 400); /* no path */
+    http_head_fini(&h);
 }
 
 static void target_limits(void **state)
@@ -462,11 +485,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods),         cmocka_unit_test(each_octet),
-        cmocka_unit_test(targets),         cmocka_unit_test(target_limits),
-        cmocka_unit_test(hosts),           cmocka_unit_test(which_host),
-        cmocka_unit_test(fields_of_http1), cmocka_unit_test(fields_of_http2),
-        cmocka_unit_test(understood),      cmocka_unit_test(limits),
-        cmocka_unit_test(growth),
+        cmocka_unit_test(targets),         cmocka_unit_test(asterisks),
+        cmocka_unit_test(target_limits),   cmocka_unit_test(hosts),
+        cmocka_unit_test(which_host),      cmocka_unit_test(fields_of_http1),
+        cmocka_unit_test(fields_of_http2), cmocka_unit_test(understood),
+        cmocka_unit_test(limits),          cmocka_unit_test(growth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Requests while memory runs out: each allocation of http/head and http/h1 fails in turn, and the
- * request is refused with 503; the same octets afterwards are read as ever. */
+ * request is refused with 503; the same octets afterwards are read as ever. What is freed was wiped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,23 +21,51 @@ static bool fails(void)
     return failing != 0 && allocations >= failing;
 }
 
-static void *head_malloc(size_t n)
+/* All there is at a time: a room, a line, and a second one while they grow. */
+static struct {
+    char *at;
+    size_t size;
+} blocks[4];
+
+static void *counted_malloc(size_t n)
 {
-    return fails() ? NULL : malloc(n);
+    unsigned i = 0;
+    if (fails()) {
+        return NULL;
+    }
+    while (blocks[i].at != NULL) {
+        assert_in_range(++i, 0, sizeof blocks / sizeof blocks[0] - 1);
+    }
+    blocks[i].at = calloc(1, n);
+    blocks[i].size = n;
+    assert_non_null(blocks[i].at);
+    return blocks[i].at;
 }
 
-static void *h1_realloc(void *p, size_t n)
+/* What is given back was wiped: Authorization is among what is read. */
+static void wiped_free(void *p)
 {
-    return fails() ? NULL : realloc(p, n);
+    unsigned i = 0;
+    if (p == NULL) {
+        return;
+    }
+    while (blocks[i].at != p) {
+        assert_in_range(++i, 0, sizeof blocks / sizeof blocks[0] - 1);
+    }
+    for (size_t at = 0; at < blocks[i].size; at++) {
+        assert_int_equal(blocks[i].at[at], 0);
+    }
+    free(p);
+    blocks[i].at = NULL;
 }
 
 /* The sources themselves, with our allocator in place of the C library's. */
-#define malloc  head_malloc
-#define realloc h1_realloc
+#define malloc counted_malloc
+#define free   wiped_free
 #include "http/head.c"
 #include "http/h1.c"
 #undef malloc
-#undef realloc
+#undef free
 
 #define MAX   16384
 #define PIECE 700
