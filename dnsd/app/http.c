@@ -33,6 +33,9 @@ static void on_env(void *ctx, struct api_env *out)
         .user_key = a->has_user_key ? a->user_key : NULL,
         .public_url = c->dns_less.public_url,
         .https_port = a->https ? c->http.port : 0,
+        .core_url = c->core.url,
+        .core_ip = c->core.ip,
+        .core_ipv6 = c->core.ipv6,
     };
 }
 
