@@ -139,10 +139,17 @@ def test_kdig(dnsd, authority):
     out = run("kdig", "@127.0.0.1", "-p", port, "+tls", "+tls-sni=somewhere.else.example",
               f"www.{DOMAIN}", "A")
     assert "192.0.2.80" in out, out
+    before = tls_connections(dnsd, authority)
     out = run("kdig", "@127.0.0.1", "-p", port, "+tls-ca=" + authority.ca, "+keepopen",
-              "+tls-hostname=" + DOMAIN, f"www.{DOMAIN}", "A", f"nobody.{DOMAIN}", "A", "@127.0.0.1",
-              "+noall", "+header")
-    assert out.count("NOERROR") == 1 and out.count("NXDOMAIN") == 1, out
+              "+tls-hostname=" + DOMAIN, "-q", f"www.{DOMAIN}", "-q", f"nobody.{DOMAIN}")
+    assert out.count("status: NOERROR") == 1 and out.count("status: NXDOMAIN") == 1, out
+    assert tls_connections(dnsd, authority) == before + 1  # both on one
+
+
+def tls_connections(dnsd, authority):
+    with web.Web(dnsd, authority.trust, key="") as client:
+        text = client.get("/metrics").body.decode()
+    return int(re.search(r'dnsd_connections_accepted_total\{listener="dns_tls"\} (\d+)', text).group(1))
 
 
 def test_dnsperf(dnsd):
@@ -213,8 +220,10 @@ def test_testssl(dnsd, which):
     with open(path, encoding="utf-8") as f:
         found = json.load(f)
     assert len(found) > 30, found
-    bad = [one for one in found if one["severity"] not in ("OK", "INFO", "LOW")]
-    print(f"{which}: {len(found)} findings, above LOW: {bad}")
+    # DEBUG: "cannot tell which service this is", of DNS.
+    bad = [one for one in found if one["severity"] not in ("OK", "INFO", "LOW", "DEBUG")]
+    low = sorted(one["id"] for one in found if one["severity"] == "LOW")
+    print(f"{which}: {len(found)} findings, LOW: {low}, above: {bad}")
     assert bad == []
 
 
