@@ -45,8 +45,10 @@ static bool copy_dns(const ASN1_STRING *s, char out[NAME_MAX_LEN + 1])
     }
     for (int i = 0; i < len; i++) {
         char c = fold((char)from[i]);
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("-_.*", c) != NULL) ||
-            c == '\0') {
+        bool inside = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                      (c != '\0' && strchr("-_*", c) != NULL);
+        bool between = c == '.' && i > 0 && out[i - 1] != '.' && i + 1 < len;
+        if (!inside && !between) {
             return false;
         }
         out[i] = c;

@@ -404,6 +404,9 @@ static void names_that_are_none(void **state)
     expect(try_name(GEN_DNS, "a b", 3), ERR_MALFORMED, "name 1");
     expect(try_name(GEN_DNS, "caf\xe9", 4), ERR_MALFORMED, "name 1");
     expect(try_name(GEN_DNS, "", 0), ERR_MALFORMED, "name 1");
+    expect(try_name(GEN_DNS, ".a", 2), ERR_MALFORMED, "name 1");
+    expect(try_name(GEN_DNS, "a..b", 4), ERR_MALFORMED, "name 1");
+    expect(try_name(GEN_DNS, "a.b.", 4), ERR_MALFORMED, "name 1");
     expect(try_name(GEN_DNS, "192.0.2.1", 9), ERR_MALFORMED, "name 1");
     expect(try_name(GEN_IPADD, "\x01\x02\x03", 3), ERR_MALFORMED, "name 1");
     expect(try_name(GEN_IPADD, "", 0), ERR_MALFORMED, "name 1");
