@@ -174,11 +174,22 @@ void http_conn_go_on(struct http_conn *c);
 void http_conn_end(struct http_conn *c);
 /* Plaintext for the peer. */
 void http_conn_put(struct http_conn *c, const void *bytes, size_t len);
-/* Octets that the peer has not taken yet. */
+/* Octets that the system has not taken yet. */
 size_t http_conn_unsent(const struct http_conn *c);
 /* May it begin a request now? */
 bool http_conn_may_begin(const struct http_conn *c);
 void http_conn_tick(struct http_conn *c, uint64_t now);
+
+/* conn_io_uv.c: one read, into what is taken below; */
+void http_conn_receive(struct http_conn *c);
+/* takes what is there, as far as it may: false, nothing was; */
+bool http_conn_input(struct http_conn *c);
+/* is it to be read further?; */
+bool http_conn_wants_more(const struct http_conn *c);
+/* a request of HTTP/1.1 is with its handler; */
+bool http_conn_is_served(const struct http_conn *c);
+/* sends what is written, as far as the system takes it. */
+void http_conn_flush(struct http_conn *c);
 
 bool http_peer_is_local(const struct in6_addr *peer);
 /* 0 for this machine itself, where a proxy speaks for many. */
