@@ -29,7 +29,7 @@ struct metrics_label {
 #define METRICS_NO_LABELS   ((const struct metrics_label[]){{NULL, NULL}})
 
 struct metrics_writer {
-    struct str text;    /* owned: metrics_free(), or taken over */
+    struct str text;    /* owned: the caller frees it with str_free() */
     const char *family; /* borrowed */
 };
 

@@ -27,7 +27,9 @@ static void apply_all(const char *options, const struct row *rows, size_t count)
 {
     struct zone *z = zone_build(options, NULL);
     struct config *c = calloc(1, sizeof *c);
-    c->dns.domain = zone_build_name(NULL, "mc.example.com");
+    static char domain[] = "mc.example.com";
+    c->dns.domain_text = domain;
+    c->dns.domain = zone_build_name(NULL, domain);
     c->dns.default_ttl_s = 300;
     struct rows r = {.zone = z, .config = c};
     for (size_t i = 0; i < count; i++) {
