@@ -17,10 +17,8 @@
 void http_conn_put(struct http_conn *c, const void *bytes, size_t len)
 {
     if (c->out_cap - c->out_len < len) {
-        size_t cap = c->out_cap == 0 ? 1024 : c->out_cap;
-        while (cap - c->out_len < len) {
-            cap *= 2;
-        }
+        size_t twice = c->out_cap == 0 ? 1024 : c->out_cap * 2;
+        size_t cap = c->out_len + len > twice ? c->out_len + len : twice;
         uint8_t *wider = realloc(c->out, cap);
         if (wider == NULL) {
             c->failed = true;
@@ -123,15 +121,11 @@ bool http_conn_is_served(const struct http_conn *c)
     return c->streams != NULL && c->streams->phase == HTTP_PHASE_LENT;
 }
 
-bool http_conn_may_begin(const struct http_conn *c)
+bool http_conn_may_take(const struct http_conn *c)
 {
-    return !c->ending && !c->failed && c->begun < HTTP_TURN_MAX &&
-           (c->h2 != NULL || !http_conn_is_served(c));
-}
-
-static bool may_take(const struct http_conn *c)
-{
-    return c->opened && http_conn_may_begin(c) && http_conn_unsent(c) < c->s->limits.unsent_max;
+    return c->opened && !c->ending && !c->failed && c->begun < HTTP_TURN_MAX &&
+           (c->h2 != NULL || !http_conn_is_served(c)) &&
+           http_conn_unsent(c) < c->s->limits.unsent_max;
 }
 
 /* Hands on N octets of plaintext, which are in a buffer that others use, too. */
@@ -170,7 +164,7 @@ bool http_conn_input(struct http_conn *c)
 {
     bool any = false;
     c->dry = false;
-    while (may_take(c)) {
+    while (http_conn_may_take(c)) {
         if (c->in != NULL) {
             take_kept(c);
         } else {
@@ -217,7 +211,8 @@ static void feed(struct http_conn *c, const uint8_t *bytes, size_t n)
 
 bool http_conn_wants_more(const struct http_conn *c)
 {
-    return c->lingering || (!c->eof && !c->ending && (!c->opened || (c->dry && may_take(c))));
+    return c->lingering ||
+           (!c->eof && !c->ending && (!c->opened || (c->dry && http_conn_may_take(c))));
 }
 
 /* One read. */

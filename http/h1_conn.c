@@ -45,7 +45,7 @@ static void begin(struct http_conn *c, struct http_stream *st)
 size_t h1_conn_take(struct http_conn *c, const uint8_t *bytes, size_t len)
 {
     size_t at = 0;
-    while (http_conn_may_begin(c) && (at < len || c->streams != NULL)) {
+    while (http_conn_may_take(c) && (at < len || c->streams != NULL)) {
         struct http_stream *st = c->streams != NULL ? c->streams : http_stream_new(c, 0);
         const uint8_t *piece;
         size_t used, piece_len;

@@ -176,8 +176,8 @@ void http_conn_end(struct http_conn *c);
 void http_conn_put(struct http_conn *c, const void *bytes, size_t len);
 /* Octets that the system has not taken yet. */
 size_t http_conn_unsent(const struct http_conn *c);
-/* May it begin a request now? */
-bool http_conn_may_begin(const struct http_conn *c);
+/* May it begin a request now, or go on with one? */
+bool http_conn_may_take(const struct http_conn *c);
 void http_conn_tick(struct http_conn *c, uint64_t now);
 
 /* conn_io_uv.c: one read, into what is taken below; */
