@@ -1,7 +1,8 @@
-/* Who comes in: a few in one turn of the loop, and with TLS no more than the limit of handshakes. The
- * others wait in the system's backlog, which is what it is for. */
+/* Who comes in: a few in one turn of the loop. The others wait in the system's backlog, which is what
+ * it is for. */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,9 +11,8 @@
 #include "server_priv.h"
 
 #define BACKLOG    4096
-#define TURN_MAX   8    /* taken in one turn of the loop */
-#define TOKEN      1000 /* tokens are in thousandths */
-#define NO_FILE_MS 100  /* until we try again when the system has none left */
+#define TURN_MAX   8   /* taken in one turn of the loop */
+#define NO_FILE_MS 100 /* until we try again when the system has none left */
 
 struct http_listener {
     uv_poll_t poll;
@@ -42,25 +42,15 @@ static void pause_for(struct http_listener *l, uint64_t ms)
     }
 }
 
-/* A bucket that a second fills. */
-static bool take_token(struct http_server *s)
-{
-    uint64_t now = http_server_now(s);
-    uint64_t full = (uint64_t)s->limits.handshakes * TOKEN;
-    s->tokens_milli += (now - s->tokens_ms) * s->limits.handshakes;
-    s->tokens_milli = s->tokens_milli > full ? full : s->tokens_milli;
-    s->tokens_ms = now;
-    if (s->tokens_milli < TOKEN) {
-        return false;
-    }
-    s->tokens_milli -= TOKEN;
-    return true;
-}
-
-/* Out of files, most likely: who has been idle longest makes room for the next attempt. */
+/* Out of files, most likely: who has been idle longest makes room for the next attempt. The system
+ * looks for a file first, so it refuses even if nobody is there. */
 static void on_refusal(struct http_listener *l)
 {
     struct http_server *s = l->s;
+    struct pollfd somebody = {.fd = l->fd, .events = POLLIN};
+    if (poll(&somebody, 1, 0) == 0) {
+        return;
+    }
     metrics_add(&s->counters.refused, 1);
     if (s->idle.first != NULL) {
         metrics_add(&s->counters.evicted, 1);
@@ -79,13 +69,8 @@ static void on_newcomers(uv_poll_t *poll, int status, int events)
     for (unsigned i = 0; i < TURN_MAX; i++) {
         struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof peer;
-        if (l->tls && !take_token(s)) {
-            pause_for(l, 1 + TOKEN / (s->limits.handshakes > 0 ? s->limits.handshakes : 1));
-            return;
-        }
         int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            s->tokens_milli += l->tls ? TOKEN : 0;
             if (errno == EAGAIN) {
                 return;
             }
