@@ -11,6 +11,7 @@
 /* Steps of handshakes in one millisecond: each is public-key work, of which a turn of the loop shall
  * not have many. */
 #define STEPS_MAX 4
+#define TOKEN     1000 /* tokens are in thousandths */
 
 /* ---- out ----------------------------------------------------------------------------------- */
 
@@ -180,8 +181,30 @@ bool http_conn_input(struct http_conn *c)
     return any;
 }
 
-static bool may_step(struct http_server *s)
+/* A bucket that a second fills. */
+static bool take_token(struct http_server *s)
 {
+    uint64_t now = http_server_now(s);
+    uint64_t full = (uint64_t)s->limits.handshakes * TOKEN;
+    s->tokens_milli += (now - s->tokens_ms) * s->limits.handshakes;
+    s->tokens_milli = s->tokens_milli > full ? full : s->tokens_milli;
+    s->tokens_ms = now;
+    if (s->tokens_milli < TOKEN) {
+        return false;
+    }
+    s->tokens_milli -= TOKEN;
+    return true;
+}
+
+/* It has something to say. Who only holds a connection takes nobody's turn. */
+static bool may_step(struct http_conn *c)
+{
+    struct http_server *s = c->s;
+    if (!c->admitted && !take_token(s)) {
+        c->waiting = true; /* until the next tick */
+        return false;
+    }
+    c->admitted = true;
     if (s->steps_ms != http_server_now(s)) {
         s->steps_ms = http_server_now(s);
         s->steps = 0;
@@ -211,15 +234,15 @@ static void feed(struct http_conn *c, const uint8_t *bytes, size_t n)
 
 bool http_conn_wants_more(const struct http_conn *c)
 {
-    return c->lingering ||
-           (!c->eof && !c->ending && (!c->opened || (c->dry && http_conn_may_take(c))));
+    return c->lingering || (!c->eof && !c->ending && !c->waiting &&
+                            (!c->opened || (c->dry && http_conn_may_take(c))));
 }
 
 /* One read. */
 void http_conn_receive(struct http_conn *c)
 {
     struct http_server *s = c->s;
-    if (!http_conn_wants_more(c) || (!c->opened && !may_step(s))) {
+    if (!http_conn_wants_more(c) || (!c->opened && !may_step(c))) {
         return;
     }
     ssize_t n = recv(c->fd, s->read, HTTP_READ_MAX, 0);

@@ -161,7 +161,7 @@ static void settle(struct http_conn *c, int happened)
         return;
     }
     /* It has had its share of this turn. */
-    if (c->begun == HTTP_TURN_MAX ||
+    if (c->begun >= HTTP_TURN_MAX ||
         (c->h2 != NULL && h2_has_more(c) && http_conn_unsent(c) < c->s->limits.unsent_max)) {
         http_conn_wake(c);
     }
@@ -330,7 +330,9 @@ void http_conn_tick(struct http_conn *c, uint64_t now)
         http_conn_close(c);
         return;
     }
+    bool waited = c->waiting;
     bool silent = is_silent(c, now);
+    c->waiting = false;
     if (silent && c->h2 != NULL) {
         h2_drain(c);
     } else if (silent) {
@@ -339,7 +341,7 @@ void http_conn_tick(struct http_conn *c, uint64_t now)
     c->running = true;
     bool any = tick_streams(c, now);
     c->running = false;
-    if (any || silent) {
+    if (any || silent || waited) {
         http_conn_go_on(c);
     }
 }

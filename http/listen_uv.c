@@ -34,11 +34,11 @@ static void on_resume(uv_timer_t *timer)
 }
 
 /* Nobody is let in by L for a while. */
-static void pause_for(struct http_listener *l, uint64_t ms)
+static void pause_listening(struct http_listener *l)
 {
     uv_poll_stop(&l->poll);
     if (!uv_is_active((uv_handle_t *)&l->s->resume)) {
-        uv_timer_start(&l->s->resume, on_resume, ms, 0);
+        uv_timer_start(&l->s->resume, on_resume, NO_FILE_MS, 0);
     }
 }
 
@@ -56,7 +56,7 @@ static void on_refusal(struct http_listener *l)
         metrics_add(&s->counters.evicted, 1);
         http_conn_close(s->idle.first);
     }
-    pause_for(l, NO_FILE_MS);
+    pause_listening(l);
 }
 
 static void on_newcomers(uv_poll_t *poll, int status, int events)

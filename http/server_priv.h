@@ -149,6 +149,8 @@ struct http_conn {
     size_t lingered;    /* octets */
     bool dry;           /* nothing is left of what was read */
     bool is_tls;        /* for the requests */
+    bool admitted;      /* it may shake hands... */
+    bool waiting;       /* ...and may not yet: too many do */
     bool opened;        /* the handshake is over */
     bool is_busy;       /* in `busy` */
     bool is_ready;      /* in `ready` */
