@@ -428,7 +428,7 @@ static enum err start_http(struct app *a, struct err_info *info)
     http_take_config(a);
     enum err e = http_open(a, info);
     if (e == ERR_OK && http_needs_tls(&a->config)) {
-        tls_slot_open(&a->loop, &a->config, on_context, a, &a->tls);
+        tls_slot_open(&a->loop, &a->config, &clk_system, on_context, a, &a->tls);
     }
     return e;
 }

@@ -14,7 +14,8 @@
 #define RETRY_MS 10000
 
 struct tls_slot {
-    uv_loop_t *loop; /* borrowed */
+    uv_loop_t *loop;         /* borrowed */
+    const struct clk *clock; /* borrowed */
     uv_timer_t timer;
     struct loop_work work;
     struct files *files;             /* owned; NULL: none configured, or closed */
@@ -93,7 +94,7 @@ void tls_slot_close(struct tls_slot *s, void (*done)(void *ctx), void *ctx)
 static void tell(const struct tls_slot *s)
 {
     const struct tls_pair_info *p = tls_pair_info(s->shown);
-    int64_t left_ms = p->not_after_ms - clk_wall_ms(&clk_system);
+    int64_t left_ms = p->not_after_ms - clk_wall_ms(s->clock);
     LOG_INFO("tls",
              s->from_files ? "the certificate of http.ssl is shown from now on"
                            : "a placeholder certificate is shown until there is a real one",
@@ -113,7 +114,7 @@ static int64_t due_in_ms(const struct tls_slot *s)
     }
     int64_t due = TLS_TICKETS_MS;
     if (!s->from_files) {
-        int64_t left = placeholder_due_ms(tls_pair_info(s->shown)) - clk_wall_ms(&clk_system);
+        int64_t left = placeholder_due_ms(tls_pair_info(s->shown)) - clk_wall_ms(s->clock);
         due = left < due ? left : due;
     }
     return due > 1000 ? due : 1000; /* whatever the clock says, no loop */
@@ -131,7 +132,7 @@ static void make_context(struct loop_work *work)
     s->work_result = ERR_OK;
     if (s->work_pair == NULL) {
         s->work_result = placeholder_new((const char *const *)s->names, s->names_count,
-                                         clk_wall_ms(&clk_system), &s->work_pair, &s->work_info);
+                                         clk_wall_ms(s->clock), &s->work_pair, &s->work_info);
     }
     if (s->work_result == ERR_OK) {
         const struct tls_context_options o = {
@@ -187,7 +188,7 @@ static struct tls_pair *pair_to_show(const struct tls_slot *s)
         return tls_pair_ref(s->wanted);
     }
     bool keep =
-        s->shown != NULL && placeholder_due_ms(tls_pair_info(s->shown)) > clk_wall_ms(&clk_system);
+        s->shown != NULL && placeholder_due_ms(tls_pair_info(s->shown)) > clk_wall_ms(s->clock);
     return keep ? tls_pair_ref(s->shown) : NULL;
 }
 
@@ -224,11 +225,12 @@ static void on_files_known(void *ctx)
     }
 }
 
-void tls_slot_open(uv_loop_t *loop, const struct config *config, tls_slot_cb *on_context, void *ctx,
-                   struct tls_slot **out)
+void tls_slot_open(uv_loop_t *loop, const struct config *config, const struct clk *clock,
+                   tls_slot_cb *on_context, void *ctx, struct tls_slot **out)
 {
     struct tls_slot *s = mem_xalloc(sizeof *s);
     s->loop = loop;
+    s->clock = clock;
     s->on_context = on_context;
     s->ctx = ctx;
     s->names_count = tls_slot_names(config, s->names);
@@ -247,6 +249,10 @@ void tls_slot_look(struct tls_slot *s)
 {
     if (s->files != NULL) {
         files_look(s->files);
+    }
+    if (s->wanted == NULL && s->shown != NULL &&
+        placeholder_due_ms(tls_pair_info(s->shown)) <= clk_wall_ms(s->clock)) {
+        begin(s);
     }
 }
 

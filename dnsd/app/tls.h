@@ -19,6 +19,7 @@
 
 #include "cert/files_uv.h"
 #include "config.h"
+#include "lib/clock.h"
 #include "lib/tls_context.h"
 
 #define TLS_TICKETS_MS (6 * 3600 * 1000)
@@ -28,10 +29,10 @@ struct tls_slot;
 /* CONTEXT: borrowed; whoever keeps it takes a reference. */
 typedef void tls_slot_cb(void *ctx, struct tls_context *context);
 
-/* CONFIG is borrowed for the call. */
-void tls_slot_open(uv_loop_t *loop, const struct config *config, tls_slot_cb *on_context, void *ctx,
-                   struct tls_slot **out);
-/* Looks at the files now. */
+/* CONFIG is borrowed for the call, CLOCK for the slot's life. */
+void tls_slot_open(uv_loop_t *loop, const struct config *config, const struct clk *clock,
+                   tls_slot_cb *on_context, void *ctx, struct tls_slot **out);
+/* Looks at the files now; without a pair of theirs, whether another placeholder is due. */
 void tls_slot_look(struct tls_slot *s);
 /* No callback after this but DONE. */
 void tls_slot_close(struct tls_slot *s, void (*done)(void *ctx), void *ctx);
