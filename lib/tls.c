@@ -1,5 +1,7 @@
 #include "tls.h"
 
+#include <assert.h>
+
 #include <openssl/err.h>
 
 #include "tls_priv.h"
@@ -125,10 +127,10 @@ size_t tls_conn_read(struct tls_conn *c, void *out, size_t cap)
 {
     uint8_t *at = out;
     size_t got = 0, n;
+    ERR_clear_error();
     /* OpenSSL reads no further than it must: what it has not read is in `in`, or pending. */
     while (c->state == TLS_OPEN && got < cap &&
            (tls_queue_len(&c->in) > 0 || SSL_pending(c->ssl) > 0)) {
-        ERR_clear_error();
         int rc = SSL_read_ex(c->ssl, at + got, cap - got, &n);
         if (rc == 1) {
             got += n;
@@ -191,6 +193,7 @@ size_t tls_conn_out(const struct tls_conn *c, const uint8_t **bytes)
 
 void tls_conn_sent(struct tls_conn *c, size_t n)
 {
+    assert(n <= tls_queue_len(&c->out));
     tls_queue_drop(&c->out, n);
 }
 
