@@ -19,6 +19,7 @@
 
 #define DEADLINE_MS 20000
 #define MADE        4
+#define NOBODY      65534
 
 static struct tls_made *made[MADE]; /* certificates that differ */
 
@@ -538,6 +539,36 @@ static void two_folders(void **state)
     expect(2, 1);
 }
 
+/* Files can be read in a folder that cannot be listed, but it cannot be watched (inotify(7)). Root may
+ * do anything, so for this one it becomes somebody else. */
+static void a_folder_that_cannot_be_watched(void **state)
+{
+    bool root = geteuid() == 0;
+    (void)state;
+    make_folder("secret");
+    put("secret", 0, 0);
+    assert_int_equal(chmod(t.folder, 0711), 0);
+    assert_int_equal(chmod("secret", 0311), 0);
+    assert_int_equal(root ? seteuid(NOBODY) : 0, 0);
+    log_begin();
+    begin("secret/cert.pem", "secret/key.pem");
+    files_look(t.files);
+    rest();
+    unsigned told = logged("cannot watch a folder");
+    assert_int_equal(root ? seteuid(0) : 0, 0);
+    assert_int_equal(told, 1);
+    assert_int_equal(t.pairs, 1);
+    put("secret", 1, 1);
+    expect(1, 0);
+    files_look(t.files);
+    expect(2, 1);
+    assert_int_equal(chmod("secret", 0755), 0);
+    files_look(t.files);
+    rest();
+    put("secret", 2, 2); /* it is watched as soon as it can be */
+    expect(3, 2);
+}
+
 /* ---- the end ------------------------------------------------------------------------------- */
 
 static void closing_during_a_look(void **state)
@@ -629,6 +660,7 @@ int main(void)
         TEST(a_folder_that_is_moved_away),
         TEST(a_look_without_a_notice),
         TEST(two_folders),
+        TEST(a_folder_that_cannot_be_watched),
         TEST(closing_during_a_look),
         TEST(closing_inside_on_pair),
         TEST(closing_inside_on_ready),
