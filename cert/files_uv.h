@@ -1,8 +1,8 @@
 /* A certificate and its key in two files of the operator's, watched.
  *
- * Both are read off the loop at the start, whenever something in their folders changes (inotify, by
- * way of libuv), and every FILES_LOOK_MS besides, for folders that are mounted or links that are
- * switched without a notice. A change counts when the texts differ from those of the last look; what
+ * Both are read off the loop at the start, whenever something changes in their folders or in those of
+ * the links on the way to them (inotify, by way of libuv), and every FILES_LOOK_MS besides, for what
+ * comes without a notice: mounts, folders further up that are renamed. A change counts when the texts differ from those of the last look; what
  * another program has half written is looked at again until both fit together. The last good pair
  * goes on; what is wrong with a newer one is told once in the log, and shown by files_view().
  *

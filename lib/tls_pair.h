@@ -12,8 +12,9 @@
  * with the last reference. PEM texts are the caller's, who wipes the key's.
  *
  * Errors: ERR_MALFORMED (not PEM, not X.509, an encrypted key, ...), ERR_CONFLICT (key and leaf do
- * not belong together), ERR_LIMIT, ERR_NOMEM. INFO says what is wrong in a sentence that quotes
- * nothing of the key.
+ * not belong together), ERR_LIMIT, ERR_NOMEM (as far as OpenSSL tells: in the middle of a calculation
+ * it may call that by another name). INFO says what is wrong in a sentence that quotes nothing of the
+ * key.
  */
 #ifndef LIB_TLS_PAIR_H
 #define LIB_TLS_PAIR_H
