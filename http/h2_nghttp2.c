@@ -31,7 +31,6 @@
  * table of the compression makes many large fields out of few octets. */
 #define FIELDS_FACTOR 8
 
-#define ACKS_MAX 64
 /* Of the table with which our answers are compressed: their fields are always the same. */
 #define TABLE_MAX 1024
 
@@ -330,7 +329,6 @@ struct h2_setup *h2_setup_new(const struct http_limits *limits)
     }
     set_callbacks(s->callbacks);
     nghttp2_option_set_no_closed_streams(s->option, 1);
-    nghttp2_option_set_max_outbound_ack(s->option, ACKS_MAX);
     nghttp2_option_set_max_deflate_dynamic_table_size(s->option, TABLE_MAX);
     nghttp2_option_set_stream_reset_rate_limit(s->option, RESETS_MAX, RESETS_RATE);
     s->settings[0] =
@@ -381,8 +379,14 @@ void h2_free(struct h2 *h)
 void h2_take(struct http_conn *c, const uint8_t *bytes, size_t len)
 {
     charge(c, h2_frames_cost(&c->h2->frames, bytes, len));
-    if (nghttp2_session_mem_recv(c->h2->session, bytes, len) < 0) {
-        http_conn_end(c); /* no memory, or not HTTP/2 at all */
+    ssize_t rc = nghttp2_session_mem_recv(c->h2->session, bytes, len);
+    if (rc == NGHTTP2_ERR_NOMEM) {
+        c->failed = true;
+    } else if (rc < 0) { /* nghttp2 reads no further, but writes what it has to */
+        nghttp2_session_terminate_session(c->h2->session, rc == NGHTTP2_ERR_BAD_CLIENT_MAGIC
+                                                              ? NGHTTP2_PROTOCOL_ERROR
+                                                              : NGHTTP2_ENHANCE_YOUR_CALM);
+        http_conn_end(c);
     }
 }
 
