@@ -199,7 +199,7 @@ static void put_certificate(const struct app *a, struct metrics_writer *w)
             {"name", v.pair->names[0]}, {"source", v.source}, {"serial", v.pair->serial});
         metrics_family(w, "dnsd_certificate_not_after_seconds", METRICS_GAUGE,
                        "When the certificate shown expires, in seconds since 1970.");
-        metrics_sample(w, (double)(v.pair->not_after_ms / 1000), labels);
+        metrics_sample(w, (double)v.pair->not_after_ms / 1000, labels);
     }
 }
 
@@ -319,16 +319,24 @@ static double open_files(void)
 }
 
 /* Pages of memory: in all, and those that are resident. */
-static void memory_pages(unsigned long long *total, unsigned long long *resident)
+static void memory_pages(uint32_t *total, uint32_t *resident)
 {
-    *total = *resident = 0;
+    char line[128];
+    char *rest = NULL;
     FILE *f = fopen("/proc/self/statm", "re");
-    if (f != NULL) {
-        if (fscanf(f, "%llu %llu", total, resident) != 2) {
+    *total = *resident = 0;
+    if (f == NULL) {
+        return;
+    }
+    if (fgets(line, sizeof line, f) != NULL) {
+        const char *first = strtok_r(line, " ", &rest);
+        const char *second = strtok_r(NULL, " ", &rest);
+        if (second == NULL || !str_parse_u32(first, UINT32_MAX, total) ||
+            !str_parse_u32(second, UINT32_MAX, resident)) {
             *total = *resident = 0;
         }
-        fclose(f);
     }
+    fclose(f);
 }
 
 static double seconds(struct timeval t)
@@ -340,8 +348,8 @@ static void put_process(const struct app *a, struct metrics_writer *w)
 {
     struct rusage usage;
     struct rlimit files;
-    unsigned long long total;
-    unsigned long long resident;
+    uint32_t total;
+    uint32_t resident;
     double page = (double)sysconf(_SC_PAGESIZE);
     memory_pages(&total, &resident);
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
