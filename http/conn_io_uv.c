@@ -67,7 +67,7 @@ static size_t next_out(const struct http_conn *c, const uint8_t **bytes)
     if (c->tls != NULL) {
         return tls_conn_out(c->tls, bytes);
     }
-    *bytes = c->out + c->out_at;
+    *bytes = c->out != NULL ? c->out + c->out_at : NULL;
     return c->out_len - c->out_at;
 }
 
