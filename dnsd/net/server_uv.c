@@ -1,9 +1,12 @@
 /* N workers, each on a thread and a loop of its own. They hear of news by letters (lib/loop_uv.h)
  * and share nothing with each other or with the control loop.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/loop_uv.h"
@@ -11,8 +14,10 @@
 #include "lib/tls_context.h"
 #include "worker.h"
 
-/* Of threads that make handshakes, which take long and may wait; the others' answers do neither. */
+/* Of threads that make handshakes: where both want a CPU, other answers get nine tenths of it. */
 #define TLS_NICE 10
+/* Most wake-ups are over sooner. */
+#define TURN_NS 100000
 
 struct thread {
     struct net_server *server; /* borrowed */
@@ -76,11 +81,32 @@ static void on_context(struct loop_msg *msg)
     free(n);
 }
 
+/* Asks the scheduler for short turns: who does is not kept waiting until the end of somebody's long
+ * one. With handshakes flooding the same CPU a worker then waits some tens of microseconds for its
+ * turn instead of some hundreds (measured). Linux 6.12 and later; the others take no notice. */
+static void prefer_short_turns(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime_ns, deadline_ns, period_ns;
+    } attr = {.size = sizeof attr,
+              .policy = SCHED_OTHER,
+              .nice = getpriority(PRIO_PROCESS, 0),
+              .runtime_ns = TURN_NS};
+    (void)syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
 static void run_thread(void *arg)
 {
     struct thread *t = arg;
+    /* On Linux both are of this thread alone; neither is more than a wish. */
     if (t->tls) {
-        (void)!nice(TLS_NICE); /* on Linux of this thread alone; best effort */
+        (void)!nice(TLS_NICE);
+    } else {
+        prefer_short_turns();
     }
     uv_run(&t->loop, UV_RUN_DEFAULT);
     loop_box_send(&t->server->box, &t->ended);
@@ -126,25 +152,47 @@ static void on_stop(struct loop_msg *msg)
 }
 
 static struct thread *thread_new(struct net_server *s, const struct answer_config *config,
-                                 const struct net_limits *limits)
+                                 const struct net_limits *limits, bool tls)
 {
     struct thread *t = mem_xalloc(sizeof *t);
     t->server = s;
     t->config = *config;
     t->limits = *limits;
+    t->tls = tls;
     t->ended.run = on_ended;
     t->stop.run = on_stop;
     return t;
 }
 
 /* Everything that can fail, before any thread runs. */
-static enum err thread_prepare(struct thread *t, struct net_sockets *sockets, unsigned index,
+static enum err thread_prepare(struct thread *t, struct net_sockets *sockets, unsigned share,
+                               const struct zone_snapshot *first, struct tls_context *tls,
                                struct err_info *info)
 {
     if (uv_loop_init(&t->loop) != 0 || loop_box_open(&t->box, &t->loop) != ERR_OK) {
         return err_set(info, ERR_IO, "no loop for a worker: out of files?");
     }
-    return net_worker_open(&t->loop, sockets, index, &t->config, &t->limits, &t->worker, info);
+    enum err e =
+        net_worker_open(&t->loop, sockets, share, &t->config, &t->limits, &t->worker, info);
+    if (e == ERR_OK && first != NULL) {
+        net_worker_use(t->worker, zone_snapshot_ref(first));
+    }
+    if (e == ERR_OK && t->tls && tls != NULL) {
+        net_worker_use_tls(t->worker, tls_context_ref(tls));
+    }
+    return e;
+}
+
+/* NUMBER: among those of its kind. */
+static enum err thread_start(struct thread *t, unsigned number, struct err_info *info)
+{
+    char name[16];
+    if (uv_thread_create(&t->id, run_thread, t) != 0) {
+        return err_set(info, ERR_IO, "cannot start a worker's thread");
+    }
+    snprintf(name, sizeof name, t->tls ? "dns-tls-%u" : "dns-worker-%u", number % 1000);
+    pthread_setname_np(t->id, name);
+    return ERR_OK;
 }
 
 enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
@@ -158,26 +206,13 @@ enum err net_server_start(uv_loop_t *control, struct net_sockets *sockets,
     s->threads = mem_xalloc(shares * sizeof(struct thread *));
     s->plain = sockets->workers;
     for (unsigned i = 0; i < shares && e == ERR_OK; i++) {
-        s->threads[i] = thread_new(s, config, limits);
+        s->threads[i] = thread_new(s, config, limits, i >= s->plain);
         s->count++;
-        s->threads[i]->tls = i >= s->plain;
-        e = thread_prepare(s->threads[i], sockets, i, info);
-        if (e == ERR_OK && first != NULL) {
-            net_worker_use(s->threads[i]->worker, zone_snapshot_ref(first));
-        }
-        if (e == ERR_OK && s->threads[i]->tls && tls != NULL) {
-            net_worker_use_tls(s->threads[i]->worker, tls_context_ref(tls));
-        }
+        e = thread_prepare(s->threads[i], sockets, i, first, tls, info);
     }
     for (unsigned i = 0; i < s->count && e == ERR_OK; i++) {
-        char name[16];
-        if (uv_thread_create(&s->threads[i]->id, run_thread, s->threads[i]) != 0) {
-            return err_set(info, ERR_IO, "cannot start a worker's thread");
-        }
-        snprintf(name, sizeof name, i < s->plain ? "dns-worker-%u" : "dns-tls-%u",
-                 (i < s->plain ? i : i - s->plain) % 1000);
-        pthread_setname_np(s->threads[i]->id, name);
-        s->running++;
+        e = thread_start(s->threads[i], i < s->plain ? i : i - s->plain, info);
+        s->running += e == ERR_OK;
     }
     if (e != ERR_OK) {
         return e; /* the process is about to end: what was made goes with it */

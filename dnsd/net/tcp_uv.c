@@ -70,11 +70,9 @@ static bool has_unread(const struct tcp_conn *c)
            n > 0;
 }
 
-/* Who has not even begun a handshake is owed nothing either. */
 static bool may_go(const struct tcp_conn *c)
 {
-    bool owed = !is_settled(c) && (c->tls == NULL || c->tls_begun);
-    return c->w->closing && !owed && !has_unread(c);
+    return c->w->closing && is_settled(c) && !has_unread(c);
 }
 
 /* ---- answering --------------------------------------------------------------------------- */

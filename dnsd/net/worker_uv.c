@@ -13,7 +13,7 @@ const struct net_limits net_limits_default = {
     .tcp_write_ms = 2000,
     .tls_handshake_ms = 5000,
     .tcp_clients = 0,
-    .tls_clients = 5000,
+    .tls_clients = 2000,
     .tcp_per_client = 16,
     .tcp_unsent = 65536,
 };
