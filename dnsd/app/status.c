@@ -164,12 +164,14 @@ char *status_json(struct app *a)
         (json_int_t)(a->fresh_ms != 0 ? clk_wall_ms(&clk_system) - a->fresh_ms : -1), "source",
         source(a), "users", (json_int_t)s->users, "names", (json_int_t)s->names, "cores",
         (json_int_t)known_cores(s), "workers",
-        (json_int_t)(a->server != NULL ? net_server_workers(a->server) : 0), "listen", listening(a),
-        "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp, "tls", (json_int_t)t.tls,
-        "rcodes", rcodes(&t), "dropped", (json_int_t)t.dropped, "truncated",
-        (json_int_t)t.truncated, "sendFailed", (json_int_t)t.send_failed, "tcpConnections",
-        (json_int_t)t.tcp_open, "tcpEvicted", (json_int_t)t.tcp_evicted, "tlsConnections",
-        (json_int_t)t.tls_open);
+        (json_int_t)(a->server != NULL
+                         ? net_server_workers(a->server) - net_server_tls_workers(a->server)
+                         : 0),
+        "listen", listening(a), "queries", "udp", (json_int_t)t.udp, "tcp", (json_int_t)t.tcp,
+        "tls", (json_int_t)t.tls, "rcodes", rcodes(&t), "dropped", (json_int_t)t.dropped,
+        "truncated", (json_int_t)t.truncated, "sendFailed", (json_int_t)t.send_failed,
+        "tcpConnections", (json_int_t)t.tcp_open, "tcpEvicted", (json_int_t)t.tcp_evicted,
+        "tlsConnections", (json_int_t)t.tls_open);
     json_object_set_new(
         o, "httpConnections",
         json_integer(a->http != NULL ? (json_int_t)metrics_get(&http_server_counters(a->http)->open)
