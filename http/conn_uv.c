@@ -115,7 +115,7 @@ static bool should_end(const struct http_conn *c)
 static bool is_busy(const struct http_conn *c)
 {
     for (const struct http_stream *st = c->streams; st != NULL; st = st->next) {
-        if (st->phase >= HTTP_PHASE_LENT) {
+        if (st->phase >= HTTP_PHASE_WAITING) {
             return true;
         }
     }
@@ -172,6 +172,9 @@ static void output(struct http_conn *c)
 {
     if (c->h2 != NULL) {
         h2_output(c);
+        while (http_stream_resume(c)) {
+            h2_output(c);
+        }
     }
     http_conn_flush(c);
 }
@@ -296,7 +299,7 @@ static bool tick_streams(struct http_conn *c, uint64_t now)
         if (c->h2 != NULL && (st->phase == HTTP_PHASE_HEAD || st->phase == HTTP_PHASE_ANSWERED)) {
             h2_give_up(st); /* there is nothing to say, or nobody listens */
         } else {
-            http_stream_fail(st, st->phase == HTTP_PHASE_LENT ? 503 : 408);
+            http_stream_fail(st, st->phase >= HTTP_PHASE_WAITING ? 503 : 408);
         }
     }
     return any;

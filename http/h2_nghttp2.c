@@ -270,6 +270,7 @@ static bool keep_body(struct http_stream *st, const struct http_answer *a)
     memcpy(st->body, a->body, a->len);
     st->len = a->len;
     st->c->s->held += a->len;
+    st->c->answers += a->len;
     return true;
 }
 

@@ -61,14 +61,13 @@ struct http_site {
 #define HTTP_ROUTES_MAX 32 /* of one site */
 
 struct http_limits {
-    unsigned connections; /* 1024 in all */
-    unsigned per_client;  /* 64 per address (IPv6: per /64); not for loopback: proxies */
-    unsigned
-        handshakes;    /* 300 begun a second; who comes beyond it waits, as long as handshake_ms */
-    unsigned requests; /* 128 at a time with the handlers; more: 503 with Retry-After */
-    unsigned streams;  /* 32 at a time on one HTTP/2 connection */
-    size_t header_max; /* 16 KiB: request line and headers, 431 (414 for the line) */
-    size_t unsent_max; /* 256 KiB: a connection that has so much unsent is read no further */
+    unsigned connections;  /* 1024 in all */
+    unsigned per_client;   /* 64 per address (IPv6: per /64); not for loopback: proxies */
+    unsigned handshakes;   /* 300 begun a second; who comes beyond it waits, up to handshake_ms */
+    unsigned requests;     /* 128 at a time with the handlers; more: 503 with Retry-After */
+    unsigned streams;      /* 32 at a time on one HTTP/2 connection */
+    size_t header_max;     /* 16 KiB: request line and headers, 431 (414 for the line) */
+    size_t unsent_max;     /* 256 KiB: a connection that has so much unsent is read no further */
     unsigned handshake_ms; /* 5,000 */
     unsigned header_ms;    /* 5,000: from the first octet to the last */
     unsigned body_ms;      /* 10,000 */

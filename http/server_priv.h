@@ -140,6 +140,7 @@ struct http_conn {
     size_t in_len, in_at;
     uint8_t *out; /* owned: plaintext to be written */
     size_t out_len, out_at, out_cap;
+    size_t answers; /* octets of the streams' answers that are not sent yet, or not whole */
 
     uint64_t since_ms;  /* handshake, idleness or lingering began */
     uint64_t listed_ms; /* in its list since */
@@ -214,6 +215,7 @@ struct http_conn *http_conns_in_the_way(struct http_server *s, uint64_t client);
 enum http_phase {
     HTTP_PHASE_HEAD,
     HTTP_PHASE_BODY,
+    HTTP_PHASE_WAITING,  /* HTTP/2: whole, but its peer has to take earlier answers first */
     HTTP_PHASE_LENT,     /* with the handler */
     HTTP_PHASE_ANSWERED, /* HTTP/2: the peer has not taken all of it */
 };
@@ -264,6 +266,9 @@ void http_stream_head(struct http_stream *st);
 void http_stream_body(struct http_stream *st, const uint8_t *bytes, size_t len);
 /* The request is whole: to its handler, or to its answer. HTTP/1.1: ST may be gone afterwards. */
 void http_stream_end(struct http_stream *st);
+/* Goes on with the one that has waited longest, if it need not wait any more. False: it must, or there
+ * is none. */
+bool http_stream_resume(struct http_conn *c);
 /* Answers with an error of ours. HTTP/1.1: ST is gone afterwards. */
 void http_stream_fail(struct http_stream *st, http_status status);
 /* What it waits for should have happened; false: not yet. */

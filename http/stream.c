@@ -105,6 +105,7 @@ void http_stream_free(struct http_stream *st)
     }
     http_stream_part(st);
     c->s->held -= st->len;
+    c->answers -= st->len;
     free(st->body);
     free(st);
 }
@@ -114,6 +115,7 @@ bool http_stream_late(const struct http_stream *st, uint64_t now)
     const struct http_limits *l = &st->c->s->limits;
     const unsigned limit[] = {[HTTP_PHASE_HEAD] = l->header_ms,
                               [HTTP_PHASE_BODY] = l->body_ms,
+                              [HTTP_PHASE_WAITING] = l->write_ms,
                               [HTTP_PHASE_LENT] = l->answer_ms,
                               [HTTP_PHASE_ANSWERED] = l->write_ms};
     return st->begun && now - st->since_ms >= limit[st->phase];
@@ -281,13 +283,11 @@ static void lend(struct http_stream *st)
     r->site->routes[r->match.index].handler(r->site->ctx, r);
 }
 
-void http_stream_end(struct http_stream *st)
+/* To its handler, if there is one, and if there are not too many with handlers. */
+static void hand_over(struct http_stream *st)
 {
     struct http_conn *c = st->c;
-    st->whole = true;
-    c->begun++;
-    c->touched = true;
-    /* Those of a connection whose stream was reset are still with their handlers (CVE-2023-44487). */
+    /* Those of a connection whose stream was reset are still there (CVE-2023-44487). */
     if (st->status == 0 &&
         (c->s->lent >= c->s->limits.requests || c->lent_count >= c->s->limits.streams)) {
         st->status = 503;
@@ -297,4 +297,34 @@ void http_stream_end(struct http_stream *st)
     } else {
         lend(st);
     }
+}
+
+static bool must_wait(const struct http_conn *c)
+{
+    return c->h2 != NULL && c->answers >= c->s->limits.unsent_max;
+}
+
+void http_stream_end(struct http_stream *st)
+{
+    st->whole = true;
+    st->c->begun++;
+    st->c->touched = true;
+    if (st->status == 0 && must_wait(st->c)) {
+        enter(st, HTTP_PHASE_WAITING);
+    } else {
+        hand_over(st);
+    }
+}
+
+bool http_stream_resume(struct http_conn *c)
+{
+    struct http_stream *first = NULL;
+    for (struct http_stream *st = c->streams; st != NULL; st = st->next) {
+        first = st->phase == HTTP_PHASE_WAITING ? st : first; /* the list begins with the newest */
+    }
+    if (first == NULL || must_wait(c)) {
+        return false;
+    }
+    hand_over(first);
+    return true;
 }

@@ -121,6 +121,7 @@ void http_fixture_init(struct http_fixture *f)
 {
     memset(f, 0, sizeof *f);
     f->limits = http_limits_default;
+    f->began_ms = clk_mono_ms(&clk_system);
     assert_int_equal(uv_loop_init(&f->loop), 0);
 }
 
@@ -249,6 +250,7 @@ void http_fixture_turn(struct http_fixture *f, int fd)
                             {.fd = uv_backend_fd(&f->loop), .events = POLLIN}};
     poll(wait, 2, 1);
     uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_true(clk_mono_ms(&clk_system) - f->began_ms < HTTP_FIXTURE_TEST_MS);
 }
 
 void http_fixture_until(struct http_fixture *f, const _Atomic uint64_t *counter, uint64_t n)

@@ -13,6 +13,7 @@
 #include "http/server.h"
 
 #define HTTP_FIXTURE_DEADLINE_MS 10000
+#define HTTP_FIXTURE_TEST_MS     60000 /* a whole test, whatever it waits for */
 #define HTTP_FIXTURE_KEPT_MAX    300
 #define HTTP_FIXTURE_BIG         (3u << 20)
 
@@ -26,6 +27,7 @@ enum {
 
 struct http_fixture {
     uv_loop_t loop;
+    int64_t began_ms;
     struct http_limits limits; /* http_limits_default; change before opening */
     struct http_server *server;
     uint16_t port;
@@ -61,7 +63,8 @@ int http_fixture_dial_narrow(struct http_fixture *f, uint16_t port);
 /* Ends as a process that is killed does. */
 void http_fixture_reset(int fd);
 
-/* One turn of the loop; waits at most a millisecond for something to happen at FD (-1: nothing). */
+/* One turn of the loop; waits at most a millisecond for something to happen at FD (-1: nothing). Whoever
+ * turns until something has happened does so for HTTP_FIXTURE_TEST_MS at most. */
 void http_fixture_turn(struct http_fixture *f, int fd);
 /* Turns until COUNTER has reached N. */
 void http_fixture_until(struct http_fixture *f, const _Atomic uint64_t *counter, uint64_t n);

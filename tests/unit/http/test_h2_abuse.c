@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "h2_client.h"
+#include "http/server_priv.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
@@ -345,12 +346,84 @@ static void who_never_reads_is_cut_off(void **state)
                         h2_block(block, "GET", "/big"));
     }
     http_fixture_send(&f, fd, many, len);
-    while (f.served < 4) {
+    while (f.served < 1) {
         http_fixture_turn(&f, -1);
     }
     http_fixture_until(&f, &counters()->open, 0);
     assert_true(counters()->timed_out > 0);
     end(fd);
+}
+
+/* Many large answers into windows that are closed: a few are made, the others wait for those. */
+static void answers_that_nobody_takes(void **state)
+{
+    static const uint8_t closed[] = {0, 4, 0, 0, 0, 0};
+    struct h2_frame *frame;
+    (void)state;
+    http_fixture_init(&f);
+    f.limits.write_ms = 400;
+    http_fixture_open(&f);
+    int fd = h2_raw_dial(&f);
+    http_fixture_say(&f, fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    h2_raw_send(&f, fd, H2_SETTINGS, 0, 0, closed, sizeof closed);
+    for (uint32_t i = 0; i < 32; i++) {
+        h2_raw_get(&f, fd, 2 * i + 1, "/big");
+    }
+    while (f.served == 0) {
+        http_fixture_turn(&f, -1);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        http_fixture_turn(&f, -1);
+    }
+    assert_int_equal(f.served, 1); /* one is more than may be unsent */
+    /* It takes the first; then there is the next. */
+    h2_raw_send(&f, fd, H2_WINDOW, 0, 0, "\x7f\0\0\0", 4);
+    h2_raw_send(&f, fd, H2_WINDOW, 0, 1, "\x7f\0\0\0", 4);
+    do {
+        assert_true(h2_raw_next(&f, fd, &frame));
+    } while (frame->type != H2_DATA || frame->flags != H2_END_STREAM);
+    assert_int_equal(frame->id, 1);
+    while (f.served < 2) {
+        http_fixture_turn(&f, -1);
+    }
+    /* Who waits for too long is told so. */
+    h2_raw_send(&f, fd, H2_WINDOW, 0, 63, "\x7f\0\0\0", 4);
+    do {
+        assert_true(h2_raw_next(&f, fd, &frame));
+    } while (frame->type != H2_DATA || frame->id != 63);
+    assert_memory_equal(frame->payload, "{\"error\":{\"id\":\"busy\"", 21);
+    end(fd);
+}
+
+/* The octets that all connections together may hold. */
+static void bodies_that_are_announced(void **state)
+{
+    enum { CONNS = 40 };
+    int fd[CONNS];
+    uint8_t block[200];
+    (void)state;
+    begin();
+    size_t len = h2_block(block, "POST", "/echo");
+    len += h2_field(block + len, "content-length", "65536");
+    for (unsigned i = 0; i < CONNS; i++) {
+        fd[i] = h2_raw_open(&f);
+        for (uint32_t k = 0; k < 32; k++) {
+            h2_raw_send(&f, fd[i], H2_HEADERS, H2_END_HEADERS, 2 * k + 1, block, len);
+        }
+        http_fixture_turn(&f, -1);
+        assert_true(f.server->held < HTTP_HELD_MAX + (1u << 20));
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        http_fixture_turn(&f, -1);
+    }
+    uint64_t refused = http_fixture_count(&f, HTTP_FIXTURE_ECHO, 503);
+    assert_in_range(refused, CONNS * 32 - 1024, CONNS * 32 - 900);
+    for (unsigned i = 0; i < CONNS; i++) {
+        close(fd[i]);
+    }
+    http_fixture_until(&f, &counters()->open, 0);
+    assert_int_equal(f.server->held, 0);
+    http_fixture_end(&f);
 }
 
 static void pings_of_one_who_does_not_read(void **state)
@@ -405,6 +478,8 @@ int main(void)
         cmocka_unit_test(heads_that_stop),
         cmocka_unit_test(bodies_in_drops),
         cmocka_unit_test(who_never_reads_is_cut_off),
+        cmocka_unit_test(answers_that_nobody_takes),
+        cmocka_unit_test(bodies_that_are_announced),
         cmocka_unit_test(pings_of_one_who_does_not_read),
         cmocka_unit_test(no_preface),
     };
