@@ -117,7 +117,7 @@ void http_conn_flush(struct http_conn *c)
 
 /* ---- in ------------------------------------------------------------------------------------ */
 
-bool http_conn_is_served(const struct http_conn *c)
+static bool is_served(const struct http_conn *c)
 {
     return c->streams != NULL && c->streams->phase == HTTP_PHASE_LENT;
 }
@@ -125,8 +125,7 @@ bool http_conn_is_served(const struct http_conn *c)
 bool http_conn_may_take(const struct http_conn *c)
 {
     return c->opened && !c->ending && !c->failed && c->begun < HTTP_TURN_MAX &&
-           (c->h2 != NULL || !http_conn_is_served(c)) &&
-           http_conn_unsent(c) < c->s->limits.unsent_max;
+           (c->h2 != NULL || !is_served(c)) && http_conn_unsent(c) < c->s->limits.unsent_max;
 }
 
 /* Hands on N octets of plaintext, which are in a buffer that others use, too. */

@@ -103,11 +103,11 @@ static bool should_end(const struct http_conn *c)
     if (!c->opened) {
         return over || c->s->closing;
     }
-    if (c->h2 != NULL) {
-        return h2_is_over(c) || (over && c->dry);
-    }
     if (over) {
-        return c->dry && !http_conn_is_served(c); /* what is half there will not be more */
+        return c->dry; /* what is half there will not be more */
+    }
+    if (c->h2 != NULL) {
+        return h2_is_over(c);
     }
     return c->s->closing && c->dry && (c->streams == NULL || !c->streams->begun);
 }

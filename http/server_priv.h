@@ -189,8 +189,6 @@ void http_conn_receive(struct http_conn *c);
 bool http_conn_input(struct http_conn *c);
 /* is it to be read further?; */
 bool http_conn_wants_more(const struct http_conn *c);
-/* a request of HTTP/1.1 is with its handler; */
-bool http_conn_is_served(const struct http_conn *c);
 /* sends what is written, as far as the system takes it. */
 void http_conn_flush(struct http_conn *c);
 

@@ -1,7 +1,6 @@
 #include "h2_client.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,22 +11,12 @@
 
 #include <cmocka.h>
 
-#include "http/server_priv.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
-int h2_raw_dial(struct http_fixture *f)
-{
-    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    http_conn_open(f->server, fds[1], (struct sockaddr *)&peer, 0, HTTP_CONN_H2);
-    return fds[0];
-}
 
 /* ---- one that keeps to the protocol ------------------------------------------------------------ */
 
@@ -112,7 +101,7 @@ void h2_client_open(struct h2_client *c, struct http_fixture *f, uint32_t window
     nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window}};
     memset(c, 0, sizeof *c);
     c->f = f;
-    c->fd = h2_raw_dial(f);
+    c->fd = http_fixture_pair(f, 0, true);
     assert_int_equal(nghttp2_session_callbacks_new(&cb), 0);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
@@ -253,7 +242,7 @@ void h2_client_until_eof(struct h2_client *c)
 
 int h2_raw_open(struct http_fixture *f)
 {
-    int fd = h2_raw_dial(f);
+    int fd = http_fixture_pair(f, 0, true);
     http_fixture_say(f, fd, PREFACE);
     h2_raw_send(f, fd, H2_SETTINGS, 0, 0, NULL, 0);
     return fd;

@@ -82,9 +82,7 @@ struct h2_frame {
     uint32_t error; /* of RST_STREAM and GOAWAY */
 };
 
-/* A connection without a word said. */
-int h2_raw_dial(struct http_fixture *f);
-/* And with a preface and empty SETTINGS. */
+/* A connection with a preface and empty SETTINGS. */
 int h2_raw_open(struct http_fixture *f);
 size_t h2_frame(uint8_t *out, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
                 size_t len);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "http/server_priv.h"
 #include "lib/clock.h"
 #include "lib/str.h"
 
@@ -235,6 +236,19 @@ int http_fixture_dial_narrow(struct http_fixture *f, uint16_t port)
 {
     (void)f;
     return dial(port, 4096);
+}
+
+int http_fixture_pair(struct http_fixture *f, int size, bool h2)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    if (size > 0) {
+        setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    }
+    http_conn_open(f->server, fds[1], (struct sockaddr *)&peer, 0,
+                   h2 ? HTTP_CONN_H2 : HTTP_CONN_PLAIN);
+    return fds[0];
 }
 
 void http_fixture_reset(int fd)

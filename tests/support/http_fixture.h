@@ -60,6 +60,9 @@ uint64_t http_fixture_count(const struct http_fixture *f, int route, unsigned st
 int http_fixture_dial(struct http_fixture *f, uint16_t port);
 /* With small buffers, so that the end of what the system takes comes soon. */
 int http_fixture_dial_narrow(struct http_fixture *f, uint16_t port);
+/* A pair of sockets instead: the server's sends as much at a time as SIZE (0: as usual). H2: it speaks
+ * HTTP/2 at once. */
+int http_fixture_pair(struct http_fixture *f, int size, bool h2);
 /* Ends as a process that is killed does. */
 void http_fixture_reset(int fd);
 

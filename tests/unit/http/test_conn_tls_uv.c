@@ -250,6 +250,33 @@ static void who_ends_hears_the_answer(void **state)
     end();
 }
 
+/* Also if there are more answers than one turn begins. */
+static void who_ends_hears_all_answers(void **state)
+{
+    static const char request[] = "GET /now HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct http_tls c;
+    char all[100 * sizeof request], got[40000] = "";
+    size_t len = 0;
+    unsigned answers = 0;
+    (void)state;
+    begin();
+    http_tls_open(&c, &f, port, HTTP_TLS_H1);
+    for (unsigned i = 0; i < 100; i++) {
+        memcpy(all + len, request, sizeof request - 1);
+        len += sizeof request - 1;
+    }
+    assert_int_equal(SSL_write(c.peer->ssl, all, (int)len), len);
+    SSL_shutdown(c.peer->ssl);
+    http_tls_flush(&c, SIZE_MAX);
+    http_tls_read(&c, got, sizeof got - 1);
+    for (const char *at = got; (at = strstr(at, "\r\n\r\nnow")) != NULL; at++) {
+        answers++;
+    }
+    assert_int_equal(answers, 100);
+    http_tls_close(&c);
+    end();
+}
+
 /* Garbage in the middle of it. */
 static void broken_records(void **state)
 {
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test(handshakes_that_stop),
         cmocka_unit_test(drops_of_a_handshake),
         cmocka_unit_test(who_ends_hears_the_answer),
+        cmocka_unit_test(who_ends_hears_all_answers),
         cmocka_unit_test(broken_records),
         cmocka_unit_test(the_end_of_the_server),
         cmocka_unit_test(pipelined),

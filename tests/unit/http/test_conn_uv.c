@@ -192,7 +192,7 @@ static void sips_do_not_help(void **state)
     http_fixture_init(&f);
     f.limits.write_ms = 300;
     http_fixture_open(&f);
-    int fd = http_fixture_dial_narrow(&f, f.port);
+    int fd = http_fixture_pair(&f, 4096, false);
     int64_t began = clk_mono_ms(&clk_system);
     char octets[2000];
     http_fixture_say(&f, fd, BIG);
@@ -223,7 +223,7 @@ static void who_reads_is_never_late(void **state)
     http_fixture_init(&f);
     f.limits.write_ms = 400;
     http_fixture_open(&f);
-    int fd = http_fixture_dial_narrow(&f, f.port);
+    int fd = http_fixture_pair(&f, 4096, false);
     int64_t began = clk_mono_ms(&clk_system);
     for (unsigned i = 0; i < 4; i++) {
         ask_for_much(fd);

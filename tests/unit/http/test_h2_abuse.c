@@ -363,7 +363,7 @@ static void answers_that_nobody_takes(void **state)
     http_fixture_init(&f);
     f.limits.write_ms = 400;
     http_fixture_open(&f);
-    int fd = h2_raw_dial(&f);
+    int fd = http_fixture_pair(&f, 0, true);
     http_fixture_say(&f, fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     h2_raw_send(&f, fd, H2_SETTINGS, 0, 0, closed, sizeof closed);
     for (uint32_t i = 0; i < 32; i++) {
@@ -452,7 +452,7 @@ static void no_preface(void **state)
     begin();
     for (unsigned i = 0; i < 2; i++) {
         struct h2_frame *frame;
-        int fd = h2_raw_dial(&f);
+        int fd = http_fixture_pair(&f, 0, true);
         http_fixture_say(&f, fd, said[i]);
         while (h2_raw_next(&f, fd, &frame)) {
             assert_true(frame->type == H2_SETTINGS || frame->type == H2_GOAWAY);

@@ -240,6 +240,29 @@ static void a_big_answer(void **state)
     end();
 }
 
+/* One that the system takes in gulps, with windows that never close: nobody but us goes on with it. */
+static void a_big_answer_in_gulps(void **state)
+{
+    static const uint8_t wide[] = {0, 4, 0x7f, 0xff, 0xff, 0xff};
+    struct h2_frame *frame;
+    size_t len = 0;
+    (void)state;
+    http_fixture_init(&f);
+    http_fixture_open(&f);
+    int fd = http_fixture_pair(&f, 1 << 20, true);
+    http_fixture_say(&f, fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    h2_raw_send(&f, fd, H2_SETTINGS, 0, 0, wide, sizeof wide);
+    h2_raw_send(&f, fd, H2_WINDOW, 0, 0, "\x7f\0\0\0", 4);
+    h2_raw_get(&f, fd, 1, "/big");
+    do {
+        assert_true(h2_raw_next(&f, fd, &frame));
+        len += frame->type == H2_DATA ? frame->len : 0;
+    } while (frame->type != H2_DATA || (frame->flags & H2_END_STREAM) == 0);
+    assert_int_equal(len, HTTP_FIXTURE_BIG);
+    close(fd);
+    http_fixture_end(&f);
+}
+
 /* ---- malformed (RFC 9113 §8) --------------------------------------------------------------------- */
 
 static const struct {
@@ -479,7 +502,7 @@ static void windows_that_stay_closed(void **state)
     http_fixture_init(&f);
     f.limits.write_ms = 50;
     http_fixture_open(&f);
-    int fd = h2_raw_dial(&f);
+    int fd = http_fixture_pair(&f, 0, true);
     static const uint8_t tiny[] = {0, 4, 0, 0, 0, 10}; /* INITIAL_WINDOW_SIZE */
     struct h2_frame *frame;
     http_fixture_say(&f, fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -585,6 +608,7 @@ int main(void)
         cmocka_unit_test(many_at_a_time_in_any_order),
         cmocka_unit_test(many_one_after_the_other),
         cmocka_unit_test(a_big_answer),
+        cmocka_unit_test(a_big_answer_in_gulps),
         cmocka_unit_test(malformed_requests),
         cmocka_unit_test(bodies_of_another_length),
         cmocka_unit_test(streams_that_are_reset),

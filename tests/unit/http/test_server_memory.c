@@ -136,7 +136,7 @@ static void http_2(void **state)
     http_fixture_open(&f);
     do {
         fail_after(n++);
-        int fd = h2_raw_dial(&f);
+        int fd = http_fixture_pair(&f, 0, true);
         uint8_t frames[600];
         size_t at = 24;
         memcpy(frames, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", at);
