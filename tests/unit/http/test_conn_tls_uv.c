@@ -205,6 +205,43 @@ static void handshakes_that_stop(void **state)
     end();
 }
 
+/* Many who begin at the same time: the loop has other things to do, too. */
+static void handshakes_all_at_once(void **state)
+{
+    enum { CROWD = 40 };
+    static struct http_tls c[CROWD];
+    bool answered[CROWD] = {false};
+    unsigned all = 0;
+    uint8_t octet;
+    (void)state;
+    begin();
+    for (unsigned i = 0; i < CROWD; i++) {
+        http_tls_dial(&c[i], &f, port, &(struct tls_peer_options){.alpn = HTTP_TLS_H1});
+    }
+    http_fixture_until(&f, &counters()->accepted, CROWD);
+    for (unsigned i = 0; i < CROWD; i++) {
+        http_tls_begin(&c[i]);
+        http_tls_flush(&c[i], SIZE_MAX);
+    }
+    while (all < CROWD) {
+        unsigned in_this_turn = 0;
+        http_fixture_turn(&f, -1);
+        for (unsigned i = 0; i < CROWD; i++) {
+            if (!answered[i] && recv(c[i].fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+                answered[i] = true;
+                in_this_turn++;
+            }
+        }
+        all += in_this_turn;
+        assert_true(in_this_turn <= 8);
+    }
+    for (unsigned i = 0; i < CROWD; i++) {
+        assert_true(http_tls_shake(&c[i]));
+        http_tls_close(&c[i]);
+    }
+    end();
+}
+
 static void drops_of_a_handshake(void **state)
 {
     struct http_tls c;
@@ -378,6 +415,7 @@ int main(void)
         cmocka_unit_test(not_tls),
         cmocka_unit_test(nothing_in_common),
         cmocka_unit_test(handshakes_that_stop),
+        cmocka_unit_test(handshakes_all_at_once),
         cmocka_unit_test(drops_of_a_handshake),
         cmocka_unit_test(who_ends_hears_the_answer),
         cmocka_unit_test(who_ends_hears_all_answers),

@@ -327,6 +327,24 @@ static void a_thousand_pipelined(void **state)
     end(fd);
 }
 
+static void one_connection_has_its_share_of_a_turn(void **state)
+{
+    int fd = begin();
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        http_fixture_say(&f, fd, NOW);
+    }
+    while (f.served < 200) {
+        unsigned before = f.served;
+        http_fixture_turn(&f, -1);
+        assert_true(f.served - before <= 32);
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        http_fixture_expect(&f, fd, 200);
+    }
+    end(fd);
+}
+
 static void one_octet_at_a_time(void **state)
 {
     static const char all[] =
@@ -635,6 +653,7 @@ int main(void)
         cmocka_unit_test(a_proxy_here_says_who_asks),
         cmocka_unit_test(pipelined),
         cmocka_unit_test(a_thousand_pipelined),
+        cmocka_unit_test(one_connection_has_its_share_of_a_turn),
         cmocka_unit_test(one_octet_at_a_time),
         cmocka_unit_test(the_largest_body),
         cmocka_unit_test(bodies_that_nobody_wants),
