@@ -17,7 +17,7 @@
 struct tcp_listener {
     uv_tcp_t tcp;
     struct net_worker *w; /* borrowed */
-    bool waits;           /* somebody is at the door, until the spare can show him out */
+    bool waits;           /* somebody is at the door, and behind him libuv lets nobody knock */
 };
 
 static uint64_t client_of(const uv_tcp_t *tcp)
@@ -36,10 +36,8 @@ static uint64_t client_of(const uv_tcp_t *tcp)
 
 static void let_in(struct tcp_listener *l);
 
-static void on_spare_closed(uv_handle_t *h)
+void tcp_let_in_waiting(struct net_worker *w)
 {
-    struct net_worker *w = h->data;
-    w->spare_busy = false;
     for (size_t i = 0; i < w->addresses && !w->closing; i++) {
         struct tcp_listener *l = w->tcp[i];
         if (l != NULL && l->waits) {
@@ -47,6 +45,13 @@ static void on_spare_closed(uv_handle_t *h)
             let_in(l);
         }
     }
+}
+
+static void on_spare_closed(uv_handle_t *h)
+{
+    struct net_worker *w = h->data;
+    w->spare_busy = false;
+    tcp_let_in_waiting(w);
     worker_handle_gone(w);
 }
 
@@ -94,6 +99,10 @@ static struct tcp_conn *conn_new(struct net_worker *w)
 static void let_in(struct tcp_listener *l)
 {
     struct net_worker *w = l->w;
+    if (w->streams == ANSWER_TLS && w->tls == NULL) {
+        l->waits = true; /* until there is a certificate; the system keeps him and the next */
+        return;
+    }
     struct tcp_conn *c = conn_new(w);
     if (c == NULL) {
         show_out(l);

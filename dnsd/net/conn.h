@@ -45,7 +45,7 @@ bool tcp_conn_absorb(struct tcp_conn *c, const uint8_t *bytes, size_t len);
 bool tcp_conn_send(struct tcp_conn *c, const uint8_t *bytes, size_t len);
 
 /* tls_uv.c, for connections that are not plain */
-bool dot_open(struct tcp_conn *c); /* false: no certificate, no memory */
+bool dot_open(struct tcp_conn *c); /* false: no memory */
 bool dot_is_shaking(const struct tcp_conn *c);
 bool dot_is_over(const struct tcp_conn *c); /* by the peer's wish or by a failure */
 /* As tcp_conn_absorb() and tcp_conn_send(). BYTES of dot_receive() are in the worker's tcp_read. */

@@ -68,7 +68,7 @@ struct net_conn_counters {
     _Atomic uint64_t open;
     _Atomic uint64_t evicted;   /* to make room for a newcomer */
     _Atomic uint64_t timed_out; /* idle ones not counted */
-    _Atomic uint64_t refused;   /* out of files or memory, or no certificate to show yet */
+    _Atomic uint64_t refused;   /* out of files or memory */
 };
 
 enum net_tls_version { NET_TLS_1_2, NET_TLS_1_3 };
@@ -134,7 +134,7 @@ enum err net_worker_open(uv_loop_t *loop, struct net_sockets *sockets, unsigned 
 /* Answers from SNAPSHOT from the next packet on. Takes over the caller's reference. */
 void net_worker_use(struct net_worker *w, const struct zone_snapshot *snapshot);
 /* Shows CONTEXT to TLS connections from the next one on; those that are open keep theirs. Takes over
- * the caller's reference. Without one they are closed at once. */
+ * the caller's reference. Until there is a first one, they wait outside. */
 void net_worker_use_tls(struct net_worker *w, struct tls_context *context);
 const struct net_counters *net_worker_counters(const struct net_worker *w);
 /* Answers what has arrived, lets connections take their answers, then closes. */

@@ -15,7 +15,7 @@
 
 bool dot_open(struct tcp_conn *c)
 {
-    c->tls = c->w->tls != NULL ? tls_conn_new(c->w->tls, TLS_USE_DOT) : NULL;
+    c->tls = tls_conn_new(c->w->tls, TLS_USE_DOT);
     return c->tls != NULL;
 }
 

@@ -67,6 +67,8 @@ void udp_close(struct udp *u);
 
 enum err tcp_open(struct net_worker *w, int fd, struct tcp_listener **out);
 void tcp_close(struct tcp_listener *l);
+/* What they waited for may be there now. */
+void tcp_let_in_waiting(struct net_worker *w);
 /* Closes connections that owe nothing, the others as soon as they have paid; all of them after the
  * time that a peer has for taking its answers. */
 void tcp_drain(struct net_worker *w);

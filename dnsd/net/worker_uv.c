@@ -140,6 +140,7 @@ void net_worker_use_tls(struct net_worker *w, struct tls_context *context)
     struct tls_context *old = w->tls;
     w->tls = context;
     tls_context_unref(old);
+    tcp_let_in_waiting(w);
 }
 
 const struct net_counters *net_worker_counters(const struct net_worker *w)

@@ -11,5 +11,7 @@ void openssl_memory_init(void);
  * that failure is told by openssl_memory_failed(), which ends it, too. */
 void openssl_memory_fail_after(size_t n);
 bool openssl_memory_failed(void);
+/* All fail, until told otherwise. */
+void openssl_memory_gone(bool gone);
 
 #endif

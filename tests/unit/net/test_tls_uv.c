@@ -19,10 +19,12 @@
 #include "lib/buf.h"
 #include "lib/mem.h"
 #include "lib/str.h"
+#include "openssl_memory.h"
 #include "rich_zone.h"
 
 #define BIG_VALUES 40 /* of 200 octets: an answer of 8.7 KB */
 #define SWAPS      50
+#define KNOCKS     12 /* fewer than one client may have */
 
 static const struct tls_peer_options any = {.version = 0};
 
@@ -341,31 +343,88 @@ static void another_certificate_with_connections_open(void **state)
     net_fixture_end(f);
 }
 
-/* Nobody is kept waiting at a door that will not open, and afterwards it does. */
+/* Whoever comes before there is one waits for it, and is served. */
 static void before_there_is_a_certificate(void **state)
 {
     static struct net_fixture f;
-    struct dot_client c;
-    int fds[20];
+    struct dot_client c[KNOCKS];
     (void)state;
     net_fixture_init(&f, RICH_OPTIONS, RICH_CONTENT);
     net_fixture_open_tls(&f, "127.0.0.1", NULL);
-    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) { /* all are there at once */
-        fds[i] = net_fixture_dial(&f, SOCK_STREAM, "127.0.0.1", NULL);
-        assert_int_equal(send(fds[i], "\26\3\1", 3, MSG_NOSIGNAL), 3);
+    for (unsigned i = 0; i < KNOCKS; i++) { /* all are there at once */
+        dot_client_dial(&c[i], &f, &any, NULL);
+        dot_client_begin(&c[i]);
+        dot_client_flush(&c[i]);
+        net_fixture_turn(&f, c[i].fd);
     }
-    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
-        assert_true(net_fixture_ended(&f, fds[i]));
-        close(fds[i]);
-    }
-    assert_int_equal(counters(&f)->conns[ANSWER_TLS].refused, sizeof fds / sizeof fds[0]);
     assert_int_equal(counters(&f)->conns[ANSWER_TLS].accepted, 0);
     net_worker_use_tls(f.worker, context_of("late"));
-    dot_client_open(&c, &f, &any);
-    assert_string_equal(tls_peer_saw(c.peer), "late");
-    dot_client_expect_alive(&c);
-    dot_client_close(&c);
+    for (unsigned i = 0; i < KNOCKS; i++) {
+        assert_true(dot_client_shake(&c[i]));
+        assert_string_equal(tls_peer_saw(c[i].peer), "late");
+        dot_client_expect_alive(&c[i]);
+    }
+    assert_int_equal(counters(&f)->conns[ANSWER_TLS].accepted, KNOCKS);
+    assert_int_equal(counters(&f)->conns[ANSWER_TLS].refused, 0);
+    for (unsigned i = 0; i < KNOCKS; i++) {
+        dot_client_close(&c[i]);
+    }
     net_fixture_end(&f);
+}
+
+/* And if there never is one, the end comes all the same. */
+static void without_a_certificate(void **state)
+{
+    static struct net_fixture f;
+    struct dot_client c;
+    (void)state;
+    net_fixture_init(&f, RICH_OPTIONS, RICH_CONTENT);
+    net_fixture_open_tls(&f, "127.0.0.1", NULL);
+    dot_client_dial(&c, &f, &any, NULL);
+    dot_client_begin(&c);
+    dot_client_flush(&c);
+    net_fixture_turn(&f, c.fd);
+    net_fixture_end(&f);
+    dot_client_close(&c);
+}
+
+/* ---- no memory ------------------------------------------------------------------------------- */
+
+/* Nobody is kept waiting at a door that will not open, and afterwards it does. */
+static void no_memory_for_connections(void **state)
+{
+    struct net_fixture *f = fixture();
+    struct dot_client c, old;
+    int fds[KNOCKS];
+    (void)state;
+    dot_client_open(&old, f, &any);
+    dot_client_expect_alive(&old);
+    for (unsigned i = 0; i < KNOCKS; i++) { /* all are there at once */
+        fds[i] = net_fixture_dial(f, SOCK_STREAM, "127.0.0.1", NULL);
+        assert_int_equal(send(fds[i], "\26\3\1", 3, MSG_NOSIGNAL), 3);
+    }
+    openssl_memory_gone(true);
+    net_fixture_until(f, &counters(f)->conns[ANSWER_TLS].refused, KNOCKS);
+    openssl_memory_gone(false);
+    for (unsigned i = 0; i < KNOCKS; i++) {
+        assert_true(net_fixture_ended(f, fds[i]));
+        close(fds[i]);
+    }
+    assert_int_equal(counters(f)->conns[ANSWER_TLS].accepted, 1);
+    dot_client_open(&c, f, &any);
+    dot_client_expect_alive(&c);
+    dot_client_expect_alive(&old);
+    /* In the middle of its life it costs the connection, and nobody else's. */
+    uint8_t frame[300];
+    dot_client_put(&old, frame, frame_of(frame, 1));
+    dot_client_flush(&old);
+    openssl_memory_gone(true);
+    net_fixture_until(f, &counters(f)->conns[ANSWER_TLS].open, 1);
+    openssl_memory_gone(false);
+    dot_client_expect_alive(&c);
+    dot_client_close(&old);
+    dot_client_close(&c);
+    net_fixture_end(f);
 }
 
 int main(void)
@@ -381,7 +440,10 @@ int main(void)
         cmocka_unit_test(padding_and_keepalive),
         cmocka_unit_test(another_certificate_with_connections_open),
         cmocka_unit_test(before_there_is_a_certificate),
+        cmocka_unit_test(without_a_certificate),
+        cmocka_unit_test(no_memory_for_connections),
     };
     signal(SIGPIPE, SIG_IGN);
+    openssl_memory_init();
     return cmocka_run_group_tests_name("net/tls", tests, NULL, NULL);
 }
