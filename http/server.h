@@ -4,13 +4,15 @@
  * is bounded by its route) and then handed to the route's handler, which answers it now or later,
  * exactly once. What no handler should have to see is answered here, in the API's own form
  * {"error":{"id":...,"message":...}}: 400 (not HTTP, no Host, both lengths), 404, 405 with Allow, 408,
- * 411, 413, 414, 415, 417, 429 and 503 when full, 431, 501, 505. HEAD is answered as GET without a
- * body. Every answer has Content-Length, Content-Type, Cache-Control and the security headers.
+ * 413, 414, 415, 417, 431, 501, 503 when full or when the handler took too long, 505. HEAD is answered
+ * as GET without a body. Every answer has Date, Content-Length, Content-Type, Cache-Control and the
+ * security headers.
  *
  * Bounded by struct http_limits: connections in all and per client, handshakes a second, octets of a
  * header, a body and what is unsent, requests at a time, and a deadline for every wait: handshake,
  * header, body, answer, idle. A deadline runs from the first octet and is not extended by further
- * ones. Full house: the one that has been idle longest goes.
+ * ones. Full house: the one that has been idle longest goes. What all requests and answers hold
+ * together is bounded, too (64 MiB): beyond it new requests get 503.
  *
  * Threads: everything on the loop. Handlers run there, never inside a call of the caller's, and must
  * not block. Memory: a request and what it lends is good until its reply; if the client has gone by
