@@ -1,38 +1,9 @@
 /* The TCP ports of the HTTP face: bound before privileges are dropped, listened on later. */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "app.h"
-
-static enum err explain(const struct net_address *a, const char *key, int code,
-                        struct err_info *info)
-{
-    char text[NET_ADDRESS_TEXT_MAX];
-    net_address_text(a, text);
-    switch (code) {
-    case EADDRINUSE:
-        return err_set(info, ERR_BUSY,
-                       "cannot listen on %s (tcp): another program has this port; find it with "
-                       "`ss -lnp` and stop it, or choose another %s",
-                       text, key);
-    case EACCES:
-    case EPERM:
-        return err_set(info, ERR_DENIED,
-                       "cannot listen on %s (tcp, %s): ports below 1024 need the right to; start "
-                       "as root with `user:` set, or grant CAP_NET_BIND_SERVICE",
-                       text, key);
-    case EADDRNOTAVAIL:
-        return err_set(info, ERR_IO,
-                       "cannot listen on %s (tcp): not an address of this machine; see `ip "
-                       "address` and http.ip",
-                       text);
-    default:
-        return err_set(info, ERR_IO, "cannot listen on %s (tcp, %s): %s", text, key,
-                       strerror(code));
-    }
-}
 
 static int bind_one(const struct net_address *a)
 {
@@ -68,7 +39,7 @@ static enum err add(struct app_listeners *l, const char *ip, uint16_t port, cons
         return ERR_OK; /* a machine without IPv6 */
     }
     if (fd < 0) {
-        return explain(&a, key, errno, info);
+        return net_bind_error(&a, "tcp", key, "http.ip", errno, info);
     }
     l->items[l->count].address = a;
     l->items[l->count++].fd = fd;

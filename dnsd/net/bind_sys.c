@@ -58,17 +58,17 @@ static socklen_t length_of(const struct net_address *a)
     return a->sa.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
-static enum err explain(const struct net_address *a, int type, int code, struct err_info *info)
+enum err net_bind_error(const struct net_address *a, const char *kind, const char *port_key,
+                        const char *ip_key, int code, struct err_info *info)
 {
     char text[NET_ADDRESS_TEXT_MAX];
-    const char *kind = a->tls ? "tls" : type == SOCK_DGRAM ? "udp" : "tcp";
     net_address_text(a, text);
     switch (code) {
     case EADDRINUSE:
         return err_set(info, ERR_BUSY,
                        "cannot listen on %s (%s): another program has this port; find it with `ss "
-                       "-lnp` and stop it, or choose another %s or dns.ip",
-                       text, kind, a->tls ? "http.dotPort" : "dns.port");
+                       "-lnp` and stop it, or choose another %s or %s",
+                       text, kind, port_key, ip_key);
     case EACCES:
     case EPERM:
         return err_set(
@@ -79,11 +79,17 @@ static enum err explain(const struct net_address *a, int type, int code, struct 
     case EADDRNOTAVAIL:
         return err_set(info, ERR_IO,
                        "cannot listen on %s (%s): not an address of this machine; see `ip address` "
-                       "and dns.ip",
-                       text, kind);
+                       "and %s",
+                       text, kind, ip_key);
     default:
         return err_set(info, ERR_IO, "cannot listen on %s (%s): %s", text, kind, strerror(code));
     }
+}
+
+static enum err explain(const struct net_address *a, int type, int code, struct err_info *info)
+{
+    const char *kind = a->tls ? "tls" : type == SOCK_DGRAM ? "udp" : "tcp";
+    return net_bind_error(a, kind, a->tls ? "http.dotPort" : "dns.port", "dns.ip", code, info);
 }
 
 static bool set(int fd, int level, int name, int value)

@@ -123,6 +123,10 @@ struct net_sockets {
 enum err net_sockets_bind(const struct net_address *addresses, size_t count, unsigned workers,
                           struct net_sockets *out, struct err_info *info) MUST_USE;
 void net_sockets_close(struct net_sockets *s);
+/* Why A cannot be had (CODE: errno of bind(2)), for whoever binds sockets of his own: ERR_BUSY,
+ * ERR_DENIED or ERR_IO, and INFO with the remedy. KIND: "tcp"; the keys are those that say A. */
+enum err net_bind_error(const struct net_address *a, const char *kind, const char *port_key,
+                        const char *ip_key, int code, struct err_info *info) MUST_USE;
 
 /* ---- one worker on a loop of the caller's --------------------------------------------------- */
 

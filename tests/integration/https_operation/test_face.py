@@ -24,7 +24,7 @@ def test_port_taken(started):
     process = second.spawn()
     assert process.wait_exit() == 1
     assert f"cannot listen on 127.0.0.1:{port} (tcp): another program has this port" in process.log()
-    assert "choose another http.port" in process.log()
+    assert "choose another http.port or http.ip" in process.log()
 
 
 def test_not_an_address_of_ours():
