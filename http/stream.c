@@ -38,9 +38,6 @@ static struct http_request *request_new(struct http_conn *c)
 void http_request_free(struct http_request *r)
 {
     r->s->held -= r->held;
-    if (r->head.room != NULL) {
-        explicit_bzero(r->head.room, r->head.len);
-    }
     http_head_fini(&r->head);
     if (r->body != NULL) {
         explicit_bzero(r->body, r->body_len);

@@ -468,6 +468,7 @@ static void release(struct app *a)
     net_sockets_close(&a->sockets);
     listen_close(&a->api_sockets);
     listen_close(&a->challenge_sockets);
+    api_free(a->api); /* if there was no server for it */
     tls_context_unref(a->context);
     names_free(a->names);
     explicit_bzero(a->user_key, sizeof a->user_key);

@@ -1,7 +1,7 @@
 /* The daemon: what starts when, what follows from what, and the order of stopping.
  *
  *   configuration -> zone (static part) -> state folder, lock -> sockets -> privileges dropped
- *   -> snapshot file -> rqlited -> store -> own core's row -> feed -> workers (or without the
+ *   -> HTTP, TLS slot -> snapshot file -> rqlited -> store -> own core's row -> feed -> workers (or without the
  *   store, when it fails or takes too long)
  *
  * Everything here lives on the control loop. Nobody outside dnsd/app includes this.

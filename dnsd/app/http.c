@@ -1,11 +1,7 @@
 /* The HTTP face of the daemon: its listeners, and what the API is told about the daemon. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "app.h"
 #include "config_names.h"
 #include "config_users.h"
-#include "lib/mem.h"
 
 bool http_has_tls(const struct config *c)
 {
