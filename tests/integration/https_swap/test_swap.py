@@ -20,6 +20,7 @@ RATE = 200
 NEWCOMERS = 8   # threads that share the rate
 STREAMS = 4     # long-lived connections of each kind
 SETTLE_S = 0.05
+BETWEEN = 8     # newcomers, both kinds, who can see one certificate only
 HTTPS, DOT = "https", "dot"
 
 
@@ -47,6 +48,10 @@ class Load:
         self.over.set()
         for thread in self.threads:
             thread.join(30)
+
+    def came(self, at, since):
+        """Of those seen from number AT on, how many began after SINCE."""
+        return sum(begun >= since for _, begun, _, _ in self.seen[at:])
 
     def _connect(self, kind):
         plain = socket.create_connection(("127.0.0.1", self.ports[kind]), 10)
@@ -146,8 +151,12 @@ def test_swap_under_load(started):
         harness.until("newcomers come", lambda: len(load.seen) > RATE // 4, 20)
         for i in range(SWAPS):
             pair = pairs[(i + 1) % 2]
-            begun = time.monotonic()
-            swaps.append((begun, swap(dnsd, pair), pair.serial))
+            begun, at = time.monotonic(), len(load.seen)
+            done = swap(dnsd, pair)
+            swaps.append((begun, done, pair.serial))
+            # While one swap follows the other, either certificate is right.
+            harness.until("newcomers between two swaps",
+                          lambda at=at, done=done: load.came(at, done + SETTLE_S) >= BETWEEN, 20)
         ended = time.monotonic()
         at = len(load.seen)
         harness.until("newcomers after the last swap", lambda: len(load.seen) > at + RATE // 4, 20)
