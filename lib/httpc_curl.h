@@ -84,6 +84,8 @@ struct httpc_reply {
 };
 /* A header of the reply, NULL if there is none; NAME in any case. The last of several. */
 const char *httpc_reply_header(const struct httpc_reply *r, const char *name);
+/* The I-th of several, from 0; NULL: there are not so many. */
+const char *httpc_reply_header_at(const struct httpc_reply *r, const char *name, size_t i);
 
 typedef void httpc_cb(void *ctx, enum err e, const struct err_info *info,
                       const struct httpc_reply *reply);

@@ -17,9 +17,11 @@ static const char FIND_SQL[] =
     " WHERE token IN (?1, '*') AND expires_ms > ?2 ORDER BY token = '*' LIMIT 1";
 enum { COL_TOKEN, COL_VALUE, COL_ORDER, COL_EXPIRES };
 
-void store_http01_put(struct store *s, const struct store_http01 *h, store_done_cb *cb, void *ctx)
+void store_http01_put(struct store *s, const struct store_fence *fence, const struct store_http01 *h,
+                      store_done_cb *cb, void *ctx)
 {
     struct op_simple *o = op_simple_new(s, cb, ctx);
+    (void)fence;
     op_check_name(&o->op, KEY_HTTP01, h->token);
     op_check_value(&o->op, h->token, h->value);
     op_check_value(&o->op, h->token, h->order);

@@ -48,6 +48,7 @@
 
 struct store;
 struct store_core;
+struct store_fence;
 
 enum store_engine { STORE_SQLITE, STORE_RQLITE };
 
@@ -85,8 +86,9 @@ typedef void store_state_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_state *state);
 void store_state(struct store *s, store_state_cb *cb, void *ctx);
 
-/* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/,
- * and challenge/ (the feed only names it: read the values with store_challenges_of()). */
+/* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/. Of
+ * others the feed only gives the key, and VALUE is NULL: challenge/<name> (store_challenges_of()),
+ * tls-cert/<hostname> (store_cert_get()), acme-account/<directory> (store_accounts_list()). */
 struct store_row {
     const char *key;
     const char *value; /* NULL: the row is gone */
@@ -238,6 +240,38 @@ enum err store_core_row_parse(const char *id, const char *json, struct store_cor
                               struct store_core *core, struct err_info *info) MUST_USE;
 void store_core_row_free(struct store_core_row *row);
 
+/* ---- leases: who may do what only one may do ---------------------------------------------------- */
+
+/* One row per lease. TERM grows with each holder, BEAT while one holds it; no clock is in it: whoever
+ * wants the lease watches both stand still, on a clock of his own (acme/lease.h). */
+struct store_lease {
+    const char *name;
+    const char *holder; /* core id; "": given back */
+    uint64_t term, beat;
+};
+typedef void store_lease_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_lease *lease);
+/* As everybody acknowledged it (BACKEND_LATEST). ERR_NOTFOUND: nobody ever had it. */
+void store_lease_get(struct store *s, const char *name, store_lease_cb *cb, void *ctx);
+/* Takes over from exactly SEEN's term and beat (term 0: the row must not exist): HOLDER has term + 1
+ * then. ERR_CONFLICT: it has moved. */
+void store_lease_take(struct store *s, const struct store_lease *seen, const char *holder,
+                      store_done_cb *cb, void *ctx);
+
+/* What a write under a lease is bound to: it is carried out only while HOLDER has NAME in TERM, tested
+ * in the same statement. ERR_DENIED: the lease has passed on; stop at once, write nothing. */
+struct store_fence {
+    const char *name;
+    const char *holder;
+    uint64_t term;
+};
+/* Beats BEAT. */
+void store_lease_beat(struct store *s, const struct store_fence *fence, uint64_t beat,
+                      store_done_cb *cb, void *ctx);
+/* Gives it back: the next one need not wait. */
+void store_lease_release(struct store *s, const struct store_fence *fence, store_done_cb *cb,
+                         void *ctx);
+
 /* ---- challenges: one row per value ---------------------------------------------------------- */
 
 struct store_challenge {
@@ -249,6 +283,10 @@ struct store_challenge {
 /* The same name and value again renews order and expiry. */
 void store_challenge_put(struct store *s, const struct store_challenge *c, store_done_cb *cb,
                          void *ctx);
+/* All COUNT (at most STORE_PROOFS_MAX) under FENCE, or none. */
+void store_challenges_put(struct store *s, const struct store_fence *fence,
+                          const struct store_challenge *list, size_t count, store_done_cb *cb,
+                          void *ctx);
 /* ERR_NOTFOUND if there is no such value. */
 void store_challenge_delete(struct store *s, const char *name, const char *value, store_done_cb *cb,
                             void *ctx);
@@ -270,8 +308,9 @@ struct store_http01 {
     const char *order;
     int64_t expires_ms; /* wall clock */
 };
-/* The same token again renews the rest. */
-void store_http01_put(struct store *s, const struct store_http01 *h, store_done_cb *cb, void *ctx);
+/* The same token again renews the rest. FENCE may be NULL. */
+void store_http01_put(struct store *s, const struct store_fence *fence,
+                      const struct store_http01 *h, store_done_cb *cb, void *ctx);
 /* ERR_NOTFOUND if there is none. */
 void store_http01_delete(struct store *s, const char *token, store_done_cb *cb, void *ctx);
 typedef void store_http01_cb(void *ctx, enum err e, const struct err_info *info,
@@ -282,17 +321,205 @@ void store_http01_find(struct store *s, const char *token, int64_t now_ms, store
 /* Removes what expired at or before NOW_MS. */
 void store_http01_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void *ctx);
 
+/* ---- TLS-ALPN-01: one row per name -------------------------------------------------------------- */
+
+/* Any core that is asked for NAME by ALPN acme-tls/1 shows DIGEST (RFC 8737 §3). */
+struct store_alpn01 {
+    const char *name;
+    const char *digest; /* hex of 32 octets */
+    const char *order;
+    int64_t expires_ms; /* wall clock */
+};
+void store_alpn01_put(struct store *s, const struct store_fence *fence,
+                      const struct store_alpn01 *a, store_done_cb *cb, void *ctx);
+typedef void store_alpn01_cb(void *ctx, enum err e, const struct err_info *info,
+                             const struct store_alpn01 *list, size_t count);
+/* Those that have not expired by NOW_MS, of this node, at most STORE_PROOFS_MAX. */
+void store_alpn01_list(struct store *s, int64_t now_ms, store_alpn01_cb *cb, void *ctx);
+
+/* ---- ACME: accounts, orders, attempts, jobs ----------------------------------------------------- */
+
+#define STORE_PROOFS_MAX   32
+#define STORE_ATTEMPT_KEEP 500 /* per hostname; the oldest go */
+
+/* acme_account: one row per directory URL. */
+struct store_account {
+    const char *directory;
+    const char *url;         /* "": the CA has not told yet */
+    const char *key;         /* sealed */
+    const char *pending_key; /* sealed: the one it is being changed to; NULL: none */
+    const char *thumbprint;  /* of the key (RFC 7638) */
+    const char *contact;     /* mail address; "" */
+    const char *issuer;      /* what CAA calls the CA: its first caaIdentities; "": it has none */
+    int64_t created_ms;
+};
+typedef void store_account_cb(void *ctx, enum err e, const struct err_info *info,
+                              const struct store_account *account);
+/* BACKEND_LATEST. ERR_NOTFOUND. */
+void store_account_get(struct store *s, const char *directory, store_account_cb *cb, void *ctx);
+/* The whole row, under FENCE. */
+void store_account_put(struct store *s, const struct store_fence *fence,
+                       const struct store_account *a, store_done_cb *cb, void *ctx);
+typedef void store_accounts_cb(void *ctx, enum err e, const struct err_info *info,
+                               const struct store_account *list, size_t count);
+/* Of this node, in the order of directories. */
+void store_accounts_list(struct store *s, store_accounts_cb *cb, void *ctx);
+/* Another sealing of KEY and PENDING_KEY (NULL: there is none), if the row still has EXPECT's. */
+void store_account_reseal(struct store *s, const struct store_account *expect, const char *key,
+                          const char *pending_key, store_done_cb *cb, void *ctx);
+
+/* acme_order: the one order under way for a hostname; whoever holds the lease goes on with it. */
+struct store_order {
+    const char *hostname;
+    const char *id; /* ours: random hex; challenge rows name it */
+    const char *directory;
+    const char *purpose;            /* "issue", "rehearsal" */
+    const char *state;              /* acme/order.h's word for the step */
+    const char *url;                /* "": newOrder was not answered yet */
+    const char *names;              /* JSON array */
+    const char *key;                /* sealed, staged; "" */
+    const char *replaces;           /* RFC 9773 §5; "" */
+    const char *detail;             /* JSON object: evidence */
+    int64_t started_ms, expires_ms; /* expires: as the CA said; 0 */
+};
+typedef void store_order_cb(void *ctx, enum err e, const struct err_info *info,
+                            const struct store_order *order);
+/* BACKEND_LATEST. ERR_NOTFOUND: none under way. */
+void store_order_get(struct store *s, const char *hostname, store_order_cb *cb, void *ctx);
+/* The whole row, under FENCE. */
+void store_order_put(struct store *s, const struct store_fence *fence, const struct store_order *o,
+                     store_done_cb *cb, void *ctx);
+typedef void store_orders_cb(void *ctx, enum err e, const struct err_info *info,
+                             const struct store_order *list, size_t count);
+/* Of this node, in the order of hostnames. */
+void store_orders_list(struct store *s, store_orders_cb *cb, void *ctx);
+/* One transaction under FENCE: the order's row and every proof that names it (challenges, http01,
+ * alpn01) go. OK too if they are gone. */
+void store_order_end(struct store *s, const struct store_fence *fence, const char *hostname,
+                     const char *id, store_done_cb *cb, void *ctx);
+/* Takes proofs away whose order is not under way any more (no acme_order row has the id) and that
+ * expired, under FENCE. */
+void store_proofs_reap(struct store *s, const struct store_fence *fence, int64_t now_ms,
+                       store_done_cb *cb, void *ctx);
+
+/* acme_attempt: the ledger. A row is added before something that counts is done, and told how it
+ * ended. */
+struct store_attempt {
+    const char *id; /* random hex */
+    const char *hostname;
+    const char *directory;
+    const char *kind;    /* "order", "authorization", "certificate", "rehearsal", "forced" */
+    const char *outcome; /* "open", "ok", "failed" */
+    const char *problem; /* the CA's problem type without its prefix, or our word; "" */
+    const char *text;    /* for people; "" */
+    const char *core;    /* who */
+    int64_t at_ms;       /* wall clock */
+    int64_t retry_ms;    /* wall clock: not before; 0: nobody said */
+};
+/* Adds it, or tells how it ended (same id), under FENCE; drops the oldest over STORE_ATTEMPT_KEEP. */
+void store_attempt_put(struct store *s, const struct store_fence *fence,
+                       const struct store_attempt *a, store_done_cb *cb, void *ctx);
+typedef void store_attempts_cb(void *ctx, enum err e, const struct err_info *info,
+                               const struct store_attempt *list, size_t count);
+/* Of HOSTNAME (NULL: all), at or after SINCE_MS, the newest first, at most MAX. LATEST: as everybody
+ * acknowledged it; else as this node has it. */
+void store_attempts_list(struct store *s, const char *hostname, int64_t since_ms, size_t max,
+                         bool latest, store_attempts_cb *cb, void *ctx);
+
+/* acme_renewal: what is known of when, one row per hostname. */
+struct store_renewal {
+    const char *hostname;
+    const char *serial;               /* of the certificate it is about; hex */
+    int64_t renew_ms;                 /* the chosen instant; wall clock; 0: none yet */
+    int64_t ari_start_ms, ari_end_ms; /* RFC 9773 §4.2; 0: the CA has not told */
+    int64_t ari_next_ms;              /* when to ask again; 0 */
+    const char *explanation;          /* URL; "" */
+    const char *replaced;             /* the ARI id that was last replaced; "" */
+};
+typedef void store_renewal_cb(void *ctx, enum err e, const struct err_info *info,
+                              const struct store_renewal *r);
+/* ERR_NOTFOUND. */
+void store_renewal_get(struct store *s, const char *hostname, store_renewal_cb *cb, void *ctx);
+void store_renewal_put(struct store *s, const struct store_fence *fence,
+                       const struct store_renewal *r, store_done_cb *cb, void *ctx);
+
+/* acme_job: somebody wishes a certificate now. */
+struct store_job {
+    const char *id; /* random hex */
+    const char *hostname;
+    const char *state;          /* "waiting", "working", "done", "failed" */
+    const char *by;             /* who asked: "api", "dnsctl" and the core's id */
+    const char *override;       /* the name of the limit that is to be passed over; "": none */
+    const char *text;           /* for people: where it is, or how it ended; "" */
+    int64_t asked_ms, ended_ms; /* wall clock; ended 0: not yet */
+};
+typedef void store_job_cb(void *ctx, enum err e, const struct err_info *info,
+                          const struct store_job *job);
+/* From any core. If one of the hostname's is waiting or working, that is the job CB is handed (ERR_OK
+ * too): asking twice is asking once. Ended ones over STORE_JOBS_KEEP of a hostname go. */
+#define STORE_JOBS_KEEP 20
+void store_job_ask(struct store *s, const struct store_job *job, store_job_cb *cb, void *ctx);
+/* ERR_NOTFOUND. */
+void store_job_get(struct store *s, const char *id, store_job_cb *cb, void *ctx);
+/* The open one of HOSTNAME. ERR_NOTFOUND. */
+void store_job_open(struct store *s, const char *hostname, store_job_cb *cb, void *ctx);
+/* State, text, ended, under FENCE. */
+void store_job_put(struct store *s, const struct store_fence *fence, const struct store_job *job,
+                   store_done_cb *cb, void *ctx);
+
+/* acme_witness: who asked a core for a challenge's name while an order was open. Written by each core,
+ * read by the one that explains a failure. */
+struct store_witness {
+    const char *core;
+    const char *name;      /* relative, as in challenges; or the token, or the host */
+    const char *source;    /* network prefix of who asked: 192.0.2.0/24, 2001:db8::/48 */
+    const char *transport; /* "udp", "tcp", "tls", "http", "alpn" */
+    const char *answer;    /* "2 values", "NXDOMAIN", "404", ... */
+    int64_t at_ms;         /* wall clock of the last one */
+    uint64_t count;
+};
+#define STORE_WITNESS_KEEP 200 /* per core; the oldest go */
+/* Adds COUNT to the row with the same core, name, source, transport and answer. */
+void store_witness_put(struct store *s, const struct store_witness *list, size_t count,
+                       store_done_cb *cb, void *ctx);
+typedef void store_witnesses_cb(void *ctx, enum err e, const struct err_info *info,
+                                const struct store_witness *list, size_t count);
+/* Of NAME (NULL: all), at or after SINCE_MS, of this node. */
+void store_witnesses_list(struct store *s, const char *name, int64_t since_ms,
+                          store_witnesses_cb *cb, void *ctx);
+
 /* ---- certificates: tls-cert/<hostname> -------------------------------------------------------- */
 
 /* What everybody may know of a stored certificate. */
 struct store_cert {
     const char *hostname;          /* "*.mc.example.com" */
     int64_t issued_ms, expires_ms; /* wall clock; 0: the row does not say */
+    uint64_t generation;           /* 0: a row of the predecessor's */
 };
 typedef void store_certs_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_cert *list, size_t count);
-/* In the order of names. A row that cannot be read is left out and logged. */
+/* In the order of names, of this node. A row that cannot be read is left out and logged. */
 void store_certs_list(struct store *s, store_certs_cb *cb, void *ctx);
+
+/* A whole row. */
+struct store_cert_row {
+    struct store_cert cert;
+    const char *cert_pem, *chain_pem; /* leaf; what follows it ("": nothing) */
+    const char *key;                  /* sealed (cert/vault.h) */
+    const char *directory;            /* of the CA it is from; NULL: the row does not say */
+};
+typedef void store_cert_row_cb(void *ctx, enum err e, const struct err_info *info,
+                               const struct store_cert_row *row);
+/* As this node has it. ERR_NOTFOUND; ERR_MALFORMED: there is a row, but not a certificate's. */
+void store_cert_get(struct store *s, const char *hostname, store_cert_row_cb *cb, void *ctx);
+/* In the place of generation EXPECT (0: of none, or of a row of the predecessor's), under FENCE.
+ * Members of the row that are not ours are kept. ERR_CONFLICT: another generation is there. */
+void store_cert_put(struct store *s, const struct store_fence *fence,
+                    const struct store_cert_row *row, uint64_t expect, store_done_cb *cb,
+                    void *ctx);
+/* Another sealing of the same key, if the row still has the text EXPECT. ERR_CONFLICT: it has not. */
+void store_cert_reseal(struct store *s, const char *hostname, const char *expect, const char *key,
+                       store_done_cb *cb, void *ctx);
 
 /* ---- records, all of them --------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ static void put_http01(const char *token, const char *value, int64_t left_ms)
     unsigned done = 0;
     const struct store_http01 h = {
         .token = token, .value = value, .order = "o", .expires_ms = suite.web.wall_ms + left_ms};
-    store_http01_put(suite.sync.store, &h, on_done, &done);
+    store_http01_put(suite.sync.store, NULL, &h, on_done, &done);
     web_until(&suite.web, &done, 1);
 }
 

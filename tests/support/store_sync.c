@@ -512,7 +512,7 @@ enum err sync_http01_put(struct sync *y, const struct store_http01 *h)
 {
     struct sync_op o = {.y = y};
     begin(y);
-    store_http01_put(y->store, h, on_done, &o);
+    store_http01_put(y->store, NULL, h, on_done, &o);
     return finish(&o);
 }
 

@@ -1,0 +1,52 @@
+/* What went wrong at a CA, and what to do about it (RFC 8555 §6.7, RFC 7807).
+ *
+ * A problem document is read leniently (an HTML page is a problem too: of the server), and its text is
+ * made safe to print: control characters and what is not UTF-8 become '?', the length is bounded.
+ * Pure; any thread.
+ */
+#ifndef ACME_PROBLEM_H
+#define ACME_PROBLEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+#define ACME_TYPE_MAX 64
+#define ACME_TEXT_MAX 512
+#define ACME_SUBS_MAX 4
+
+/* What the caller can do. */
+enum acme_class {
+    ACME_FINE,
+    ACME_AGAIN,   /* transient: the network, the server, a nonce; the same again, later */
+    ACME_LIMITED, /* a rate limit: not before retry_ms */
+    ACME_PAUSED, /* the account is paused for this name: a human has to act at the CA (URL in text) */
+    ACME_ACCOUNT,  /* the account is gone or not valid: register again, once */
+    ACME_REPLACED, /* `replaces` is not wanted: order without it, at once */
+    ACME_PROFILE,  /* the profile is not offered: order without it */
+    ACME_IDENTIFIER, /* validation failed, or names refused: changing something helps, asking again does not */
+    ACME_TERMS,  /* new terms have to be agreed to: a human */
+    ACME_ORDER,  /* this order is dead (gone, expired, invalid): begin another */
+    ACME_DENIED, /* refused for good: configuration is wrong (EAB, contact, ...) */
+    ACME_BUG     /* we sent nonsense */
+};
+
+struct acme_problem {
+    enum acme_class class;
+    unsigned status;          /* HTTP; 0: none came */
+    char type[ACME_TYPE_MAX]; /* without urn:ietf:params:acme:error:; "" */
+    char text[ACME_TEXT_MAX]; /* detail, then the subproblems' "name: detail" (§6.7.1) */
+    int64_t retry_ms;         /* from now; -1: nobody said */
+    char url[256];            /* Link rel="help" or "terms-of-service", instance; https only; "" */
+};
+
+/* BODY: of a reply with STATUS >= 400. Never fails. retry_ms and url of the headers are the caller's to
+ * set. */
+void acme_problem_read(unsigned status, const char *body, size_t len, struct acme_problem *out);
+/* The class of a type, as used in authorizations' and orders' `error` too. Unknown: by status. */
+enum acme_class acme_problem_class(const char *type, unsigned status);
+/* Text that a CA sent, made fit to be shown. */
+void acme_text_clean(const char *text, char *out, size_t room);
+
+#endif

@@ -1,0 +1,56 @@
+/* acme/publisher.h for the daemon: proofs are rows, the zone answers from them, and they are proved by
+ * asking.
+ *
+ * precheck: DNS-01: the delegation (unless check_delegation is false), a DS record for our unsigned zone
+ *   (ERR_DENIED: no validator would believe us), CAA for each name as every core gives it, and above our
+ *   apex as the world has it; more than PUBLISHER_FOREIGN_MAX foreign values at the challenge's name.
+ *   HTTP-01 and ALPN-01: CAA as the world has it. What cannot be looked up because no resolver answers is
+ *   told in the report and is no error; what is looked up and wrong is ERR_DENIED, with the remedy.
+ * put: rows under the fence.
+ * prove: first the cores by their heartbeats (applied revision), then every core at its own addresses,
+ *   then every NS of the parent at all its addresses. HTTP-01: our own challenge port. ALPN-01: our own
+ *   HTTPS port.
+ *
+ * Threads: the loop's.
+ */
+#ifndef DNSD_APP_PUBLISHER_UV_H
+#define DNSD_APP_PUBLISHER_UV_H
+
+#include <uv.h>
+
+#include "acme/publisher.h"
+#include "dnsd/wire/name.h"
+#include "lib/clock.h"
+
+#define PUBLISHER_FOREIGN_MAX 6
+#define PUBLISHER_CORES_MAX   64
+
+struct publisher;
+
+struct publisher_core {
+    char id[64];
+    char ip[16], ipv6[46]; /* "" */
+    bool live;             /* heard lately, or ourselves */
+    bool self;
+    uint64_t revision; /* its zone's, as it last told */
+};
+struct publisher_options {
+    uv_loop_t *loop;                     /* borrowed */
+    const struct clk *clock;             /* borrowed */
+    const struct wire_name *apex;        /* NULL: no zone of ours */
+    uint16_t dns_port;                   /* where cores and the NS answer: 53, but in tests */
+    uint16_t challenge_port, https_port; /* our own; 0: off */
+    const char *const *resolvers;
+    size_t resolvers_count;
+    bool check_delegation;
+    void *ctx;                         /* borrowed, of the functions below */
+    struct store *(*store)(void *ctx); /* NULL: not there */
+    size_t (*cores)(void *ctx, struct publisher_core *out, size_t max); /* as known now */
+    uint64_t (*revision)(void *ctx);                                    /* our own zone's */
+};
+enum err publisher_open(const struct publisher_options *options, struct publisher **out,
+                        struct err_info *info) MUST_USE;
+const struct acme_publisher *publisher_face(struct publisher *p); /* borrowed from P */
+void publisher_close(struct publisher *p, void (*done)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,20 @@
+/* Would this CA be allowed to issue? RFC 8659 §4, RFC 8657 §3 and §4. Pure; any thread. */
+#ifndef DNSD_PROBE_CAA_H
+#define DNSD_PROBE_CAA_H
+
+#include "dnsd/wire/message.h"
+
+struct caa_wish {
+    const char *const *issuers; /* any of these identifies the CA (its caaIdentities) */
+    size_t issuers_count;
+    const char
+        *account; /* URL; "": not known yet, accounturi cannot be judged and is taken to fit */
+    const char *method; /* "dns-01", "http-01", "tls-alpn-01" */
+    bool wildcard;
+};
+/* LIST: the relevant set; none allows everybody. ERR_DENIED: INFO says which record forbids it, and which
+ * to add. */
+enum err caa_judge(const struct wire_caa *list, size_t count, const struct caa_wish *wish,
+                   struct err_info *info) MUST_USE;
+
+#endif
