@@ -24,6 +24,7 @@ static void set_defaults(struct config *c)
         .serial = -1, .refresh_s = -1, .retry_s = -1, .expiration_s = -1, .minimum_s = -1};
     c->dns.chaos = true;
     c->lets_encrypt.renew_before_days = -1;
+    c->lets_encrypt.check_delegation = true;
     c->lets_encrypt.tls_dir = mem_xstrdup("/var/lib/dnsd/tls");
     c->http.challenge_port = 80;
     c->cluster.ca_path = mem_xstrdup("/etc/dnsd/ca");
@@ -194,6 +195,8 @@ static void free_lets_encrypt(struct config *c)
 {
     free(c->lets_encrypt.email);
     free(c->lets_encrypt.directory_url);
+    free(c->lets_encrypt.staging_url);
+    config_list_free(&c->lets_encrypt.resolvers);
     free(c->lets_encrypt.ca_file);
     free(c->lets_encrypt.profile);
     free(c->lets_encrypt.eab_kid);

@@ -79,10 +79,11 @@ struct config {
         char *public_url;
     } dns_less;
     struct {
-        bool enabled, staging, cert_renewer, cert_renewer_set;
-        char *email, *directory_url, *ca_file, *profile, *eab_kid, *eab_hmac_key;
+        bool enabled, staging, cert_renewer, cert_renewer_set, check_delegation;
+        char *email, *directory_url, *staging_url, *ca_file, *profile, *eab_kid, *eab_hmac_key;
         char *preferred_chain, *tls_dir, *on_rotate_script, *caa, *at_rest_key_file;
         struct config_list at_rest_keys; /* secret; RFC 4648 §4 with padding, 32 bytes each */
+        struct config_list resolvers;    /* 192.0.2.1, 192.0.2.1:53, [2001:db8::1]:53 */
         int64_t renew_before_days;       /* -1: unset */
     } lets_encrypt;
     struct {

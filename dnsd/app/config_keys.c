@@ -124,8 +124,21 @@ static void read_ipv6_list(struct cfg *c, const struct cfg_node *node, void *fie
     read_list(c, node, field, config_is_listen_ipv6, false);
 }
 
+static void read_server_list(struct cfg *c, const struct cfg_node *node, void *field)
+{
+    read_list(c, node, field, config_is_server, false);
+}
+
+/* The last digit has two bits more than 32 octets. What they are makes no difference to the platform,
+ * but strict decoders want them to be zero. */
+static char last_digit(char ch)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return digits[(size_t)(strchr(digits, ch) - digits) & ~(size_t)3];
+}
+
 /* Keys leave here in the common alphabet with padding, so that one decoder reads them all. */
-static void normalize_key32(char **key)
+void config_normalize_key32(char **key)
 {
     if (*key == NULL) {
         return;
@@ -135,7 +148,9 @@ static void normalize_key32(char **key)
         char ch = (*key)[i];
         text[i] = ch == '-' ? '+' : ch == '_' ? '/' : ch;
     }
+    text[42] = last_digit(text[42]);
     text[43] = '=';
+    explicit_bzero(*key, strlen(*key));
     free(*key);
     *key = text;
 }
@@ -145,7 +160,7 @@ static void read_key32_list(struct cfg *c, const struct cfg_node *node, void *fi
     struct config_list *list = field;
     read_list(c, node, list, config_is_key32, true);
     for (size_t i = 0; i < list->count; i++) {
-        normalize_key32(&list->items[i]);
+        config_normalize_key32(&list->items[i]);
     }
 }
 
@@ -163,7 +178,7 @@ static void read_key32(struct cfg *c, const struct cfg_node *node, void *field)
     }
     free(*key);
     *key = mem_xstrdup(text);
-    normalize_key32(key);
+    config_normalize_key32(key);
 }
 
 /* ---- labels and words ---- */
@@ -394,6 +409,9 @@ static const struct cfg_key lets_encrypt_keys[] = {
     BOOLEAN("certRenewer", lets_encrypt.cert_renewer),
     BOOLEAN("staging", lets_encrypt.staging),
     TEXT("directoryUrl", lets_encrypt.directory_url, config_is_url),
+    TEXT("stagingUrl", lets_encrypt.staging_url, config_is_url),
+    CUSTOM("resolvers", lets_encrypt.resolvers, read_server_list),
+    BOOLEAN("checkDelegation", lets_encrypt.check_delegation),
     TEXT("caFile", lets_encrypt.ca_file, NULL),
     TEXT("profile", lets_encrypt.profile, NULL),
     SECTION("eab", &eab_section),

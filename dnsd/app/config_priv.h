@@ -32,6 +32,7 @@ enum err config_is_listen_ipv6(const char *text, struct err_info *info);
 enum err config_is_public_ipv4(const char *text, struct err_info *info);
 enum err config_is_public_ipv6(const char *text, struct err_info *info);
 enum err config_is_ip(const char *text, struct err_info *info);
+enum err config_is_server(const char *text, struct err_info *info);
 enum err config_is_url(const char *text, struct err_info *info);
 enum err config_is_email(const char *text, struct err_info *info);
 enum err config_is_absolute_path(const char *text, struct err_info *info);
@@ -39,6 +40,9 @@ enum err config_is_key32(const char *text, struct err_info *info);
 enum err config_is_soa_name(const char *text, struct err_info *info);
 enum err config_is_mailbox(const char *text, struct err_info *info);
 enum err config_is_account(const char *text, struct err_info *info);
+
+/* A key that config_is_key32() likes, in the one form that is kept: RFC 4648 §4, with padding. */
+void config_normalize_key32(char **key);
 
 /* Lower case in place, ASCII only. */
 void config_fold(char *text);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "config_certs.h"
+
 static bool given(const struct cfg *c, const char *path)
 {
     return cfg_is_set(cfg_find(c, path));
@@ -68,6 +70,27 @@ static void check_names(struct cfg *c, const struct config *config)
     }
 }
 
+static void check_cert(struct cfg *c, const struct config *config)
+{
+    struct config_cert cert;
+    struct err_info why = {.text = ""};
+    bool told = (config->dns.active && config->dns.domain_text == NULL) ||
+                (given(c, "core.url") && config->core.url == NULL) ||
+                (given(c, "dnsLess.publicUrl") && config->dns_less.public_url == NULL);
+    if (told) {
+        return;
+    }
+    if (config_cert(config, &cert, &why) != ERR_OK) {
+        cfg_problem_at(c, "letsEncrypt.enabled", "%s", why.text);
+    } else if (cert.proof == CONFIG_PROOF_ALPN && config->http.port == 0) {
+        cfg_problem_at(c, "letsEncrypt.enabled",
+                       "nothing could prove that %s is ours: set http.challengePort (80) for "
+                       "HTTP-01, or http.port (443) for TLS-ALPN-01",
+                       cert.hostname);
+    }
+    config_cert_free(&cert);
+}
+
 static void check_lets_encrypt(struct cfg *c, const struct config *config)
 {
     bool key = given(c, "letsEncrypt.atRestKey");
@@ -92,11 +115,7 @@ static void check_lets_encrypt(struct cfg *c, const struct config *config)
                        "is missing; letsEncrypt.enabled needs base64 of 32 bytes, the same on "
                        "every core: make one with `openssl rand -base64 32`");
     }
-    if (!config->dns.active && !given(c, "dnsLess.publicUrl") && !given(c, "core.url")) {
-        cfg_problem_at(c, "letsEncrypt.enabled",
-                       "no name to get a certificate for; set dns.active with dns.domain, "
-                       "dnsLess.publicUrl or core.url");
-    }
+    check_cert(c, config);
 }
 
 static bool has_user(const char *url)

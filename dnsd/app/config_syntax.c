@@ -186,6 +186,34 @@ static bool is_authority(const char *text, size_t n)
     return host[0] == '[' || config_is_host(name, NULL) == ERR_OK;
 }
 
+/* A name server: an address, perhaps with a port. */
+enum err config_is_server(const char *text, struct err_info *info)
+{
+    char address[INET6_ADDRSTRLEN];
+    uint32_t port = 53;
+    const char *colon = strrchr(text, ':');
+    bool bracket = text[0] == '[';
+    bool has_port = colon != NULL && (bracket ? colon[-1] == ']' : strchr(text, ':') == colon);
+    size_t len = has_port ? (size_t)(colon - text) : strlen(text);
+    if (bracket && len >= 2 && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    if (len < sizeof address && (!has_port || str_parse_u32(colon + 1, 65535, &port)) &&
+        port != 0) {
+        struct in_addr v4;
+        struct in6_addr v6;
+        memcpy(address, text, len);
+        address[len] = '\0';
+        if ((!bracket && is_v4(address, &v4)) || is_v6(address, &v6)) {
+            return ERR_OK;
+        }
+    }
+    return err_set(info, ERR_MALFORMED,
+                   "must be an address, perhaps with a port: 192.0.2.1, 192.0.2.1:53 or "
+                   "[2001:db8::1]:53");
+}
+
 enum err config_is_url(const char *text, struct err_info *info)
 {
     const char *at = strncmp(text, "https://", 8) == 0  ? text + 8

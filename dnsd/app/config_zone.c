@@ -50,7 +50,6 @@ enum err config_zone_new(const struct config *c, struct zone **out, struct err_i
         .service_names = (const char *const *)c->dns.service_names.items,
         .service_names_count = c->dns.service_names.count,
         .root = &c->dns.root,
-        .caa_issue = c->lets_encrypt.caa,
     };
     struct zone_nameserver *servers = mem_xalloc(c->dns.nameservers.count * sizeof *servers);
     struct zone_entry *entries = mem_xalloc(c->dns.static_entries.count * sizeof *entries);

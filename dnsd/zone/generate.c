@@ -231,10 +231,8 @@ static void generated_apex(struct zone *z, const struct record_set *serving, str
         add_address(z, out, TYPE_NS, -1, list[i].label);
     }
     free(list);
-    if (z->caa_issue != NULL) {
-        char text[512];
-        snprintf(text, sizeof text, "0 issue \"%s\"", z->caa_issue);
-        add_address(z, out, TYPE_CAA, -1, text);
+    for (size_t i = 0; i < z->caa_count; i++) {
+        add_address(z, out, TYPE_CAA, -1, z->caa[i]);
     }
     for (size_t i = 0; i < serving->count; i++) {
         add_set(out, &serving->sets[i]);

@@ -47,7 +47,6 @@ static void copy_options(struct zone *z, const struct zone_options *o)
     z->default_ttl_s = o->default_ttl_s;
     z->wildcard_cores = o->wildcard_cores;
     z->soa = o->soa;
-    z->caa_issue = o->caa_issue != NULL ? mem_xstrdup(o->caa_issue) : NULL;
     z->users_hashed = o->user_key != NULL;
     if (z->users_hashed) {
         digest_hmac_init(&z->user_key, o->user_key, USER_KEY_LEN);
@@ -251,6 +250,13 @@ static void free_cores(struct zone *z)
     free(z->cores);
 }
 
+static void free_caa(struct zone *z)
+{
+    while (z->caa_count > 0) {
+        free(z->caa[--z->caa_count]);
+    }
+}
+
 static void free_options(struct zone *z)
 {
     for (size_t i = 0; i < z->service_names_count; i++) {
@@ -262,7 +268,7 @@ static void free_options(struct zone *z)
         free((char *)z->nameservers[i].core_id);
     }
     free(z->nameservers);
-    free(z->caa_issue);
+    free_caa(z);
     explicit_bzero(&z->user_key, sizeof z->user_key);
     record_set_free(&z->root);
 }
@@ -581,6 +587,29 @@ enum err zone_records_put(struct zone *z, const struct wire_name *owner,
         rowsum_add(&z->rows, rowsum_records(stored));
     }
     return ERR_OK;
+}
+
+static bool same_caa(const struct zone *z, const char *const *texts, size_t count)
+{
+    bool same = count == z->caa_count;
+    for (size_t i = 0; same && i < count; i++) {
+        same = strcmp(texts[i], z->caa[i]) == 0;
+    }
+    return same;
+}
+
+bool zone_set_caa(struct zone *z, const char *const *texts, size_t count)
+{
+    count = count < ZONE_CAA_MAX ? count : ZONE_CAA_MAX;
+    if (same_caa(z, texts, count)) {
+        return false;
+    }
+    free_caa(z);
+    for (size_t i = 0; i < count; i++) {
+        z->caa[z->caa_count++] = mem_xstrdup(texts[i]);
+    }
+    z->apex_dirty = true;
+    return true;
 }
 
 /* ---- publishing -------------------------------------------------------------------------- */

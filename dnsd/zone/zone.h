@@ -56,8 +56,7 @@ struct zone_options {
     size_t static_entries_count;
     const struct record_set *root; /* NULL: nothing configured for the apex */
     struct zone_soa soa;
-    const char *contact;   /* mail address for the SOA; NULL: hostmaster@domain */
-    const char *caa_issue; /* CAA for the apex; NULL: none */
+    const char *contact; /* mail address for the SOA; NULL: hostmaster@domain */
     /* 32 bytes: the rows name users by HMAC-SHA256 (piiMode hashed), in 64 hex digits, and questions
      * are looked up so. NULL: by their names. */
     const uint8_t *user_key;
@@ -82,6 +81,12 @@ enum err zone_core_put(struct zone *z, const struct zone_core *core,
 void zone_core_delete(struct zone *z, const char *id);
 /* Only whether it is alive. True: it was known and not so before; a commit is due. */
 bool zone_core_live(struct zone *z, const char *id, bool live);
+
+/* CAA records for the apex, as in zone files: `0 issue "ca.example.org"`; unless the configuration or
+ * stored records have CAA of their own there. At most ZONE_CAA_MAX; one that cannot be read is left
+ * out. True: they were others before; a commit is due. A new zone has none. */
+#define ZONE_CAA_MAX 8
+bool zone_set_caa(struct zone *z, const char *const *texts, size_t count);
 
 /* A zone that has no rows yet, only the configuration: from the next commit on it answers what the
  * configuration says (static entries, lsc from the static entry of that name) and SERVFAIL for

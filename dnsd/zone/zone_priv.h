@@ -42,7 +42,8 @@ struct zone {
     struct record_set root; /* owned */
     struct zone_soa soa;
     struct wire_name contact;
-    char *caa_issue; /* owned */
+    char *caa[ZONE_CAA_MAX]; /* owned */
+    size_t caa_count;
     bool users_hashed;
     struct digest_hmac user_key; /* secret; if users_hashed */
 

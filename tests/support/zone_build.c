@@ -160,8 +160,6 @@ static bool option(struct builder *b, char *const *w, int n)
         b->services[b->o.service_names_count++] = w[1];
     } else if (strcmp(key, "nameserver") == 0) {
         b->servers[b->o.nameservers_count++] = (struct zone_nameserver){w[1], w[2]};
-    } else if (strcmp(key, "caa") == 0) {
-        b->o.caa_issue = w[1];
     } else if (strcmp(key, "static") == 0 && n >= 5) {
         struct wire_name owner = zone_build_name(&b->o.apex, w[1]);
         add_value(&pending_of(b->entries, &b->entries_count, owner)->records, &b->o.apex, w + 2);
@@ -178,6 +176,12 @@ static void content(struct builder *b, char *const *w, int n)
 {
     struct err_info info = {.text = ""};
     const char *key = w[0];
+    if (strcmp(key, "caa") == 0) {
+        char text[256];
+        snprintf(text, sizeof text, "0 issue \"%s\"", w[1]);
+        zone_set_caa(b->z, (const char *const[]){text}, 1);
+        return;
+    }
     char user[USER_TOKEN_TEXT];
     zone_build_user(b->key, w[1], user);
     if (strcmp(key, "core") == 0) {

@@ -110,8 +110,8 @@ static void the_apex(void **state)
 {
     (void)state;
     EXPECT("configured, else stored, else generated; type by type",
-           BASE "caa letsencrypt.org\nroot A 60 203.0.113.1\nroot TXT - configured\n",
-           "core a ip=192.0.2.1 ipv6=2001:db8::1\nrecord @ A 70 198.51.100.1\nrecord @ TXT 70 "
+           BASE "root A 60 203.0.113.1\nroot TXT - configured\n",
+           "caa letsencrypt.org\ncore a ip=192.0.2.1 ipv6=2001:db8::1\nrecord @ A 70 198.51.100.1\nrecord @ TXT 70 "
            "stored\nrecord @ AAAA 70 2001:db8:f::1\nrecord @ MX - 10 mail\n",
            {"@", "hit\nA 60 203.0.113.1\nNS 300 dns1.mc.example.com.\nMX 300 10 "
                  "mail.mc.example.com.\nTXT 300 \"configured\"\nAAAA 70 2001:db8:f::1\nCAA 300 0 "
@@ -120,6 +120,29 @@ static void the_apex(void **state)
            "core a ip=192.0.2.1\nrecord @ NS - ns.example.net\n",
            {"@", "hit\nA 300 192.0.2.1\nNS 300 ns.example.net.\n"},
            {"SOA", "SOA 300 ns.example.net. hostmaster.mc.example.com. 1 3600 600 604800 30\n"});
+}
+
+/* It follows from the accounts with a CA, which come and go while the zone is served. */
+static void caa_changes(void **state)
+{
+    (void)state;
+    static const char one[] = "0 issue \"ca.example.org; accounturi=https://ca.example.org/a/1\"";
+    static const char two[] = "0 issue \"ca.example.org; accounturi=https://ca.example.org/a/2\"";
+    struct zone *z = zone_build(BASE, "core a ip=192.0.2.1\n");
+    const struct expectation none = {
+        "@", "hit\nA 300 192.0.2.1\nNS 300 dns1.mc.example.com.\n"};
+    const struct expectation both = {
+        "@",
+        "hit\nA 300 192.0.2.1\nNS 300 dns1.mc.example.com.\n"
+        "CAA 300 0 issue \"ca.example.org; accounturi=https://ca.example.org/a/1\"\n"
+        "CAA 300 0 issue \"ca.example.org; accounturi=https://ca.example.org/a/2\"\n"};
+    assert_true(zone_set_caa(z, (const char *const[]){one, two}, 2));
+    expect(z, "two accounts", &both, 1);
+    assert_false(zone_set_caa(z, (const char *const[]){one, two}, 2));
+    assert_true(zone_set_caa(z, (const char *const[]){one}, 1));
+    assert_true(zone_set_caa(z, NULL, 0));
+    expect(z, "none", &none, 1);
+    zone_free(z);
 }
 
 /* The static entry lsc: what the cluster forms with, and nothing once there are members. */
@@ -428,6 +451,7 @@ int main(void)
         cmocka_unit_test(the_pool),
         cmocka_unit_test(name_servers),
         cmocka_unit_test(the_apex),
+        cmocka_unit_test(caa_changes),
         cmocka_unit_test(founders),
         cmocka_unit_test(what_rotates),
         cmocka_unit_test(labels_of_every_length),
