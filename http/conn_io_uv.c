@@ -218,7 +218,9 @@ static void open_up(struct http_conn *c)
     c->since_ms = http_server_now(c->s);
     metrics_add(&n->handshakes, 1);
     metrics_add(&n->resumed, tls_conn_resumed(c->tls) ? 1 : 0);
-    if (tls_conn_is_h2(c->tls) && h2_open(c) != ERR_OK) {
+    if (tls_conn_is_proof(c->tls)) {
+        c->ending = true; /* the handshake was all (RFC 8737 §3) */
+    } else if (tls_conn_is_h2(c->tls) && h2_open(c) != ERR_OK) {
         c->failed = true;
     }
 }

@@ -209,6 +209,11 @@ bool tls_conn_resumed(const struct tls_conn *c)
     return c->resumed;
 }
 
+bool tls_conn_is_proof(const struct tls_conn *c)
+{
+    return c->proof;
+}
+
 bool tls_conn_is_h2(const struct tls_conn *c)
 {
     return c->h2;

@@ -60,7 +60,8 @@ void tls_conn_sent(struct tls_conn *c, size_t n);
 enum tls_state tls_conn_state(const struct tls_conn *c);
 /* After TLS_OPEN was reached. */
 bool tls_conn_resumed(const struct tls_conn *c);
-bool tls_conn_is_h2(const struct tls_conn *c);          /* "h2" was agreed on */
+bool tls_conn_is_h2(const struct tls_conn *c);    /* "h2" was agreed on */
+bool tls_conn_is_proof(const struct tls_conn *c); /* "acme-tls/1" was: nothing more is to be said */
 const char *tls_conn_version(const struct tls_conn *c); /* "TLSv1.3" */
 /* Why it failed, for counting and the debug log; "": it has not. */
 const char *tls_conn_failure(const struct tls_conn *c);

@@ -54,23 +54,67 @@ static bool asked_name(SSL *ssl, char out[256])
     return true;
 }
 
+static bool show(SSL *ssl, const struct tls_pair *p, int *alert)
+{
+    SSL_certs_clear(ssl);
+    if (SSL_use_cert_and_key(ssl, p->leaf, p->key, p->chain, 1) != 1 ||
+        SSL_set_session_id_context(ssl, p->digest, sizeof p->digest) != 1) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return false;
+    }
+    return true;
+}
+
+#define PROOF_PROTOCOL "acme-tls/1"
+
+/* It offers that protocol and no other. */
+static bool asks_for_proof(SSL *ssl)
+{
+    const unsigned char *bytes;
+    size_t len;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &bytes,
+                                  &len) != 1) {
+        return false;
+    }
+    struct buf_reader r = buf_reader_of(bytes, len);
+    uint16_t list = buf_u16(&r);
+    uint8_t n = buf_u8(&r);
+    const uint8_t *name = buf_take(&r, n);
+    return name != NULL && list == n + 1 && buf_left(&r) == 0 && n == sizeof PROOF_PROTOCOL - 1 &&
+           memcmp(name, PROOF_PROTOCOL, n) == 0;
+}
+
+static int show_proof(SSL *ssl, const struct tls_context *c, const char *name, int *alert)
+{
+    struct tls_conn *conn = SSL_get_app_data(ssl);
+    for (size_t i = 0; name != NULL && i < c->proofs_count; i++) {
+        if (tls_pair_covers(c->proofs[i], name)) {
+            conn->proof = true;
+            SSL_set_options(ssl, SSL_OP_NO_TICKET);
+            return show(ssl, c->proofs[i], alert) ? SSL_CLIENT_HELLO_SUCCESS
+                                                  : SSL_CLIENT_HELLO_ERROR;
+        }
+    }
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
 /* The first thing that is done with a ClientHello. A session is bound to the leaf it began with: one
  * of another pair is not resumed, whatever name is asked for now (RFC 6066 §3). */
 static int on_hello(SSL *ssl, int *alert, void *ctx)
 {
     const struct tls_context *c = ctx;
-    char name[256];
-    struct tls_pair *p = tls_context_pair(c, asked_name(ssl, name) ? name : NULL);
+    const struct tls_conn *conn = SSL_get_app_data(ssl);
+    char text[256];
+    const char *name = asked_name(ssl, text) ? text : NULL;
+    if (conn->use == TLS_USE_HTTP && asks_for_proof(ssl)) {
+        return show_proof(ssl, c, name, alert);
+    }
+    struct tls_pair *p = tls_context_pair(c, name);
     if (p == c->pairs[0]) {
         return SSL_CLIENT_HELLO_SUCCESS; /* SSL_new() has given it */
     }
-    SSL_certs_clear(ssl);
-    if (SSL_use_cert_and_key(ssl, p->leaf, p->key, p->chain, 1) != 1 ||
-        SSL_set_session_id_context(ssl, p->digest, sizeof p->digest) != 1) {
-        *alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    return SSL_CLIENT_HELLO_SUCCESS;
+    return show(ssl, p, alert) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
 /* Any name will do, and the peer is told that it was looked at. */
@@ -108,6 +152,10 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     };
     const struct tls_conn *conn = SSL_get_app_data(ssl);
     (void)ctx;
+    if (conn->proof) {
+        return offers(list, len, PROOF_PROTOCOL, out, out_len) ? SSL_TLSEXT_ERR_OK
+                                                               : SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
     for (const char *const *p = spoken[conn->use]; *p != NULL; p++) {
         if (offers(list, len, *p, out, out_len)) {
             return SSL_TLSEXT_ERR_OK;
@@ -127,6 +175,9 @@ static void context_free(struct tls_context *c)
     BIO_meth_free(c->pump);
     for (size_t i = 0; i < c->pairs_count; i++) {
         tls_pair_unref(c->pairs[i]);
+    }
+    for (size_t i = 0; i < c->proofs_count; i++) {
+        tls_pair_unref(c->proofs[i]);
     }
     OPENSSL_clear_free(c, sizeof *c);
 }
@@ -156,6 +207,12 @@ static bool set_callbacks(struct tls_context *c)
            SSL_CTX_set_app_data(c->ssl, c) == 1;
 }
 
+static bool is_usable(SSL *ssl, const struct tls_pair *p)
+{
+    SSL_certs_clear(ssl);
+    return SSL_use_cert_and_key(ssl, p->leaf, p->key, p->chain, 1) == 1;
+}
+
 /* Each pair is tried, so that no handshake finds out; the first is what new connections have. */
 static enum err set_pairs(struct tls_context *c, struct err_info *info)
 {
@@ -170,11 +227,11 @@ static enum err set_pairs(struct tls_context *c, struct err_info *info)
         return tls_error(info, ERR_NOMEM, "cannot try the certificates");
     }
     for (size_t i = 1; e == ERR_OK && i < c->pairs_count; i++) {
-        const struct tls_pair *p = c->pairs[i];
-        SSL_certs_clear(ssl);
-        if (SSL_use_cert_and_key(ssl, p->leaf, p->key, p->chain, 1) != 1) {
-            e = tls_error(info, ERR_IO, "cannot use a certificate");
-        }
+        e = is_usable(ssl, c->pairs[i]) ? ERR_OK
+                                        : tls_error(info, ERR_IO, "cannot use a certificate");
+    }
+    for (size_t i = 0; e == ERR_OK && i < c->proofs_count; i++) {
+        e = is_usable(ssl, c->proofs[i]) ? ERR_OK : tls_error(info, ERR_IO, "cannot use a proof");
     }
     SSL_free(ssl);
     return e;
@@ -217,6 +274,10 @@ enum err tls_context_new(const struct tls_context_options *options, struct tls_c
         return err_set(info, ERR_LIMIT, "%zu certificates for one context: 1 to %d are possible",
                        options->pairs_count, TLS_CONTEXT_PAIRS_MAX);
     }
+    if (options->proofs_count > TLS_CONTEXT_PROOFS_MAX) {
+        return err_set(info, ERR_LIMIT, "%zu proofs for one context: up to %d are possible",
+                       options->proofs_count, TLS_CONTEXT_PROOFS_MAX);
+    }
     ERR_clear_error();
     struct tls_context *c = OPENSSL_zalloc(sizeof *c);
     if (c == NULL) {
@@ -224,6 +285,9 @@ enum err tls_context_new(const struct tls_context_options *options, struct tls_c
     }
     for (size_t i = 0; i < options->pairs_count; i++) {
         c->pairs[c->pairs_count++] = tls_pair_ref(options->pairs[i]);
+    }
+    for (size_t i = 0; i < options->proofs_count; i++) {
+        c->proofs[c->proofs_count++] = tls_pair_ref(options->proofs[i]);
     }
     enum err e = context_fill(c, options->previous, info);
     if (e != ERR_OK) {

@@ -8,6 +8,10 @@
  * that covers the name, else the first pair, whatever was asked (RFC 9539 §3.2 wants any name
  * answered).
  *
+ * Who offers "acme-tls/1" and nothing else by ALPN is a validator (RFC 8737 §3): it is shown the proof
+ * for exactly the name that it asks for, without a ticket, and refused if there is none. Proofs are
+ * shown to nobody else.
+ *
  * Tickets (RFC 8446 §4.6.1) are sealed with a key of the context's own, random and never stored. A
  * context made from a previous one with the same pairs still opens the tickets of that one: that is
  * how keys are rotated. With other pairs it does not, so that nobody resumes a session that began
@@ -20,13 +24,16 @@
 
 #include "tls_pair.h"
 
-#define TLS_CONTEXT_PAIRS_MAX 16
+#define TLS_CONTEXT_PAIRS_MAX  16
+#define TLS_CONTEXT_PROOFS_MAX 8
 
 struct tls_context;
 
 struct tls_context_options {
     struct tls_pair *const *pairs;      /* references are taken */
     size_t pairs_count;                 /* 1 to TLS_CONTEXT_PAIRS_MAX */
+    struct tls_pair *const *proofs;     /* references are taken */
+    size_t proofs_count;                /* up to TLS_CONTEXT_PROOFS_MAX */
     const struct tls_context *previous; /* NULL: none. Borrowed for the call */
 };
 /* Some hundred microseconds. ERR_LIMIT, ERR_NOMEM, ERR_IO (OpenSSL refuses: INFO says why). */

@@ -53,6 +53,8 @@ struct tls_context {
     BIO_METHOD *pump;                              /* owned */
     struct tls_pair *pairs[TLS_CONTEXT_PAIRS_MAX]; /* shared: our references */
     size_t pairs_count;
+    struct tls_pair *proofs[TLS_CONTEXT_PROOFS_MAX]; /* shared, too */
+    size_t proofs_count;
     struct tls_ticket_key keys[TLS_TICKET_KEYS]; /* the first seals */
     size_t keys_count;
 };
@@ -85,6 +87,7 @@ struct tls_conn {
     const char *failure; /* static text; "" */
     const char *version; /* static text */
     bool resumed, h2;
+    bool proof;     /* a validator, who is shown a proof */
     bool ended;     /* our close_notify is out */
     bool no_memory; /* the pump could not keep what OpenSSL wrote */
 };

@@ -27,7 +27,7 @@ struct visit {
     struct tls_peer_options as;
     enum tls_use use;
     /* what came of it */
-    bool open, resumed, h2;
+    bool open, resumed, h2, proof;
     char saw[64], version[16], suite[64], alpn[32], alert[64], failure[96];
     SSL_SESSION *session; /* to be freed */
 };
@@ -43,6 +43,7 @@ static void visit(struct tls_context *c, struct visit *v)
     v->open = well && tls_conn_state(conn) == TLS_OPEN;
     v->resumed = v->open && tls_conn_resumed(conn);
     v->h2 = v->open && tls_conn_is_h2(conn);
+    v->proof = v->open && tls_conn_is_proof(conn);
     SSL_get0_alpn_selected(p->ssl, &alpn, &alpn_len);
     snprintf(v->alpn, sizeof v->alpn, "%.*s", (int)alpn_len, (const char *)alpn);
     snprintf(v->saw, sizeof v->saw, "%s", tls_peer_saw(p));
@@ -551,6 +552,77 @@ static void memory_runs_out(void **state)
     tls_pair_unref(pairs[1]);
 }
 
+/* ---- proofs -------------------------------------------------------------------------------- */
+
+#define ACME "\12acme-tls/1"
+
+static void a_validator_is_shown_the_proof(void **state)
+{
+    static const struct {
+        const char *sni, *alpn;
+        enum tls_use use;
+        const char *saw, *alert; /* one of them is "" */
+    } rows[] = {
+        {"proved.example", ACME, TLS_USE_HTTP, "proof", ""},
+        {"PROVED.example", ACME, TLS_USE_HTTP, "proof", ""},
+        {"other.example", ACME, TLS_USE_HTTP, "", "unrecognized name"},
+        {"usual.example", ACME, TLS_USE_HTTP, "", "unrecognized name"},
+        {NULL, ACME, TLS_USE_HTTP, "", "unrecognized name"},
+        /* Only who offers nothing else is one (RFC 8737 §3). */
+        {"proved.example", ACME "\2h2", TLS_USE_HTTP, "usual", ""},
+        {"proved.example", "\2h2" ACME, TLS_USE_HTTP, "usual", ""},
+        {"proved.example", "\2h2", TLS_USE_HTTP, "usual", ""},
+        {"proved.example", NULL, TLS_USE_HTTP, "usual", ""},
+        {"proved.example", ACME, TLS_USE_DOT, "", "no application protocol"},
+    };
+    struct tls_pair *usual = tls_pair_for("DNS:usual.example", "usual");
+    struct tls_pair *proof = tls_pair_for("DNS:proved.example", "proof");
+    const struct tls_context_options o = {
+        .pairs = &usual, .pairs_count = 1, .proofs = &proof, .proofs_count = 1};
+    struct tls_context *c = NULL;
+    (void)state;
+    assert_int_equal(tls_context_new(&o, &c, NULL), ERR_OK);
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        const char *saw = rows[i / 2].saw;
+        bool is_proof = strcmp(saw, "proof") == 0;
+        struct visit v = {
+            .as = {.sni = rows[i / 2].sni, .alpn = rows[i / 2].alpn, .version = versions[i % 2]},
+            .use = rows[i / 2].use};
+        visit(c, &v);
+        assert_string_equal(v.alert, rows[i / 2].alert);
+        assert_int_equal(v.open, saw[0] != '\0');
+        if (v.open) {
+            assert_string_equal(v.saw, saw);
+            assert_int_equal(v.proof, is_proof);
+            assert_int_equal(strcmp(v.alpn, "acme-tls/1") == 0, is_proof);
+        }
+        SSL_SESSION_free(v.session);
+    }
+    tls_context_unref(c);
+    tls_pair_unref(usual);
+    tls_pair_unref(proof);
+}
+
+static void how_many_proofs(void **state)
+{
+    struct tls_pair *pair = tls_pair_for("DNS:a.example", NULL);
+    struct tls_pair *proofs[TLS_CONTEXT_PROOFS_MAX + 1];
+    struct tls_context *c = NULL;
+    struct err_info info = {.text = ""};
+    (void)state;
+    for (size_t i = 0; i < COUNT(proofs); i++) {
+        proofs[i] = pair;
+    }
+    struct tls_context_options o = {
+        .pairs = &pair, .pairs_count = 1, .proofs = proofs, .proofs_count = COUNT(proofs)};
+    assert_int_equal(tls_context_new(&o, &c, &info), ERR_LIMIT);
+    assert_non_null(strstr(info.text, "up to 8"));
+    o.proofs_count--;
+    assert_int_equal(tls_context_new(&o, &c, NULL), ERR_OK);
+    tls_context_unref(c);
+    tls_pair_unref(pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +640,8 @@ int main(void)
         cmocka_unit_test(a_forged_ticket),
         cmocka_unit_test(connections_keep_the_context_they_began_with),
         cmocka_unit_test(threads_share_what_is_swapped_meanwhile),
+        cmocka_unit_test(a_validator_is_shown_the_proof),
+        cmocka_unit_test(how_many_proofs),
         cmocka_unit_test(memory_runs_out),
     };
     openssl_memory_init();
