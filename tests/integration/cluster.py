@@ -74,8 +74,9 @@ def certificates(folder, addresses):
 class Core:
     """One core: its namespaces for as long as the Cluster, its dnsd as often as started."""
 
-    def __init__(self, cluster, number, config=None, resolver="127.0.0.1", disk=None):
+    def __init__(self, cluster, number, config=None, resolver="127.0.0.1", disk=None, env=None):
         self.cluster, self.number = cluster, number
+        self.env = env  # beside what the tests run in
         self.id = "core-" + "abcdefgh"[number - 1]
         self.ip = NET + str(number)
         self.address = CLIENTS % number + "2"  # where clients find it
@@ -175,7 +176,7 @@ class Core:
     def spawn(self):
         self.started = time.monotonic()
         self.process = harness.Process(self.inside(harness.program("dnsd"), "-c", self.path),
-                                       cwd=self.folder)
+                                       cwd=self.folder, env=self.env)
         return self
 
     def stop(self):
