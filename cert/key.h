@@ -14,6 +14,7 @@
 
 #define CERT_KEY_COORDINATE 32
 #define CERT_KEY_SIGNATURE  64 /* r and s, each 32 octets (RFC 7518 §3.4) */
+#define CERT_KEY_PEM_MAX    (16 * 1024)
 
 struct cert_key;
 
