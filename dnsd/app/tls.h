@@ -1,9 +1,12 @@
 /* The daemon's TLS slot: which certificate is shown, to whom HTTPS and DNS over TLS turn for it.
  *
- *   files (http.ssl) ──┐
- *                      ├─> pair ──> context (off the loop) ──> every listener, whoever comes next
- *   placeholder ───────┘                 ^
- *                            new ticket keys, every TLS_TICKETS_MS
+ *   managed (letsEncrypt) ─┐
+ *   files (http.ssl) ──────┼─> pair ──> context (off the loop) ──> every listener, whoever comes next
+ *   placeholder ───────────┘               ^
+ *                            proofs; new ticket keys, every TLS_TICKETS_MS
+ *
+ * The first of them that there is: with letsEncrypt the pair of the store is shown once there is one, and
+ * until then what the operator may have put into http.ssl.
  *
  * A placeholder (cert/placeholder.h) stands in until there is a pair of the operator's, and if the
  * files of http.ssl cannot be used at the start; it is renewed at half of its life. A pair that was
@@ -29,16 +32,24 @@ struct tls_slot;
 /* CONTEXT: borrowed; whoever keeps it takes a reference. */
 typedef void tls_slot_cb(void *ctx, struct tls_context *context);
 
-/* CONFIG is borrowed for the call, CLOCK for the slot's life. */
+/* CONFIG is borrowed for the call, CLOCK for the slot's life. With letsEncrypt.enabled nothing is shown
+ * before tls_slot_use() or tls_slot_go(): a restart must not show a placeholder for a moment. */
 void tls_slot_open(uv_loop_t *loop, const struct config *config, const struct clk *clock,
                    tls_slot_cb *on_context, void *ctx, struct tls_slot **out);
+/* There is no pair of the store's yet: what else there is has to do. */
+void tls_slot_go(struct tls_slot *s);
 /* Looks at the files now; without a pair of theirs, whether another placeholder is due. */
 void tls_slot_look(struct tls_slot *s);
+/* The pair of the store, from now on. A reference is taken. */
+void tls_slot_use(struct tls_slot *s, struct tls_pair *pair);
+/* Proofs for validators (lib/tls_context.h), in place of those of before; those over
+ * TLS_CONTEXT_PROOFS_MAX are left out. References are taken. */
+void tls_slot_use_proofs(struct tls_slot *s, struct tls_pair *const *proofs, size_t count);
 /* No callback after this but DONE. */
 void tls_slot_close(struct tls_slot *s, void (*done)(void *ctx), void *ctx);
 
 struct tls_slot_view {
-    const char *source;               /* "files", "placeholder" */
+    const char *source;               /* "managed", "files", "placeholder" */
     const struct tls_pair_info *pair; /* NULL: nothing yet */
     const char *cert_file, *key_file; /* NULL: none configured */
     const char *problem;              /* "": none */

@@ -49,14 +49,20 @@ static void until_contexts(struct fixture *f, unsigned n)
     }
 }
 
-static void open_slot(struct fixture *f)
+static void open_slot_of(struct fixture *f, bool managed)
 {
-    const struct config config = {.core = {.id = id}, .dns = {.domain_text = domain}};
+    const struct config config = {
+        .core = {.id = id}, .dns = {.domain_text = domain}, .lets_encrypt = {.enabled = managed}};
     *f = (struct fixture){.now_ms = 20000 * DAY_MS};
     f->clock = (struct clk){.wall_ms = now, .mono_ms = now, .ctx = f};
     assert_int_equal(uv_loop_init(&f->loop), 0);
     tls_slot_open(&f->loop, &config, &f->clock, on_context, f, &f->slot);
     assert_int_equal(f->contexts, 0); /* never inside the call */
+}
+
+static void open_slot(struct fixture *f)
+{
+    open_slot_of(f, false);
 }
 
 static void close_slot(struct fixture *f)
@@ -128,12 +134,67 @@ static void closed_while_one_is_made(void **state)
     assert_int_equal(f.contexts, 0);
 }
 
+static struct tls_pair *pair_of(struct fixture *f, const char *name)
+{
+    struct tls_pair *pair;
+    assert_int_equal(placeholder_new(&name, 1, f->now_ms, &pair, NULL), ERR_OK);
+    return pair;
+}
+
+/* What the store has comes first, and nothing is shown before that is known. */
+static void the_store_s_pair_is_waited_for(void **state)
+{
+    struct fixture f;
+    (void)state;
+    open_slot_of(&f, true);
+    for (int turns = 0; turns < 3; turns++) {
+        uv_run(&f.loop, UV_RUN_NOWAIT);
+    }
+    tls_slot_look(f.slot);
+    assert_null(view(&f).pair);
+    struct tls_pair *pair = pair_of(&f, "managed.example");
+    tls_slot_use(f.slot, pair);
+    until_contexts(&f, 1);
+    assert_string_equal(view(&f).source, "managed");
+    assert_string_equal(view(&f).pair->names[0], "managed.example");
+    tls_slot_go(f.slot); /* too late to mean anything */
+    tls_pair_unref(pair);
+    pair = pair_of(&f, "next.example");
+    tls_slot_use(f.slot, pair);
+    until_contexts(&f, 2);
+    assert_string_equal(view(&f).pair->names[0], "next.example");
+    tls_pair_unref(pair);
+    close_slot(&f);
+}
+
+static void a_placeholder_until_the_store_has_one(void **state)
+{
+    struct fixture f;
+    (void)state;
+    open_slot_of(&f, true);
+    tls_slot_go(f.slot);
+    until_contexts(&f, 1);
+    assert_string_equal(view(&f).source, "placeholder");
+    struct tls_pair *proof = pair_of(&f, "proved.example");
+    tls_slot_use_proofs(f.slot, &proof, 1);
+    until_contexts(&f, 2);
+    assert_string_equal(view(&f).source, "placeholder");
+    tls_slot_use(f.slot, proof);
+    tls_slot_use_proofs(f.slot, NULL, 0); /* while a context is being made */
+    until_contexts(&f, 4);
+    assert_string_equal(view(&f).source, "managed");
+    tls_pair_unref(proof);
+    close_slot(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_placeholder_with_the_right_names),
         cmocka_unit_test(another_one_before_it_expires),
         cmocka_unit_test(closed_while_one_is_made),
+        cmocka_unit_test(the_store_s_pair_is_waited_for),
+        cmocka_unit_test(a_placeholder_until_the_store_has_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
