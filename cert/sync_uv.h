@@ -59,6 +59,8 @@ struct cert_sync_row {
 
 /* Another pair is in the files and to be shown. */
 typedef void cert_sync_pair_cb(void *ctx, struct tls_pair *pair);
+/* The first look at the files is over: if there was a good pair, ON_PAIR has had it. Once. */
+typedef void cert_sync_ready_cb(void *ctx);
 
 struct cert_sync_options {
     const char *tls_dir;
@@ -70,6 +72,7 @@ struct cert_sync_options {
     struct cert_vault *vault;         /* borrowed */
     const struct clk *clock;          /* borrowed */
     cert_sync_pair_cb *on_pair;
+    cert_sync_ready_cb *on_ready; /* NULL: nobody wants to know */
     void *ctx; /* borrowed */
 };
 /* Blocks (boot): makes and repairs the folders, takes the folder's lock. ERR_BUSY: another dnsd
