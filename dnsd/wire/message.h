@@ -31,22 +31,24 @@ struct wire_message {
 };
 
 /* PACKET answers the question QUERY (a whole packet of ours, QUERY_LEN octets). ERR_MALFORMED: it is not
- * DNS; ERR_CONFLICT: it answers something else (id, name, type, class, not a reply); ERR_LIMIT. */
+ * DNS; ERR_CONFLICT: it answers something else (id, name, type, class, not a reply); ERR_LIMIT. With TC
+ * set, records that are cut off are left out (RFC 2181 §9). */
 enum err wire_message_read(const uint8_t *packet, size_t len, const uint8_t *query,
                            size_t query_len, struct wire_message *out) MUST_USE;
 
-/* The name at the beginning of R's rdata (NS, CNAME; after SKIP octets: MX 2, SRV 6), uncompressed and
- * folded. */
+/* The name at the beginning of R's rdata (NS, CNAME, SOA; after SKIP octets: MX 2, SRV 6), uncompressed
+ * and folded. But for SOA nothing may follow it. */
 enum err wire_record_name(const struct wire_message *m, const struct wire_record *r, size_t skip,
                           struct wire_name *out) MUST_USE;
 
 /* TXT: all strings of R, one after the other (RFC 7208 §3.3 style; challenge values are one string).
- * ERR_LIMIT: more than ROOM - 1 octets. Octets are as they are; a NUL follows. */
+ * ERR_LIMIT: more than ROOM - 1 octets. Octets are as they are, a NUL follows; one among them is
+ * ERR_MALFORMED, for what is after it would not be seen. */
 enum err wire_record_text(const struct wire_record *r, char *out, size_t room) MUST_USE;
 
 struct wire_caa {
     uint8_t flags;    /* 128: critical (RFC 8659 §4.1) */
-    char tag[256];    /* lower case */
+    char tag[256];    /* lower case; '?' for what is neither letter nor digit */
     char value[1024]; /* printable, or with '?' for what is not */
 };
 enum err wire_record_caa(const struct wire_record *r, struct wire_caa *out) MUST_USE;
