@@ -20,16 +20,17 @@
 #define ACME_NAMES_MAX      8 /* names in one order of ours */
 #define ACME_CHALLENGES_MAX 8 /* of one authorization; further ones are not looked at */
 #define ACME_PROFILES_MAX   16
+#define ACME_ISSUERS_MAX    8
 
 struct acme_directory {
     char new_nonce[ACME_URL_MAX], new_account[ACME_URL_MAX], new_order[ACME_URL_MAX];
     char revoke_cert[ACME_URL_MAX], key_change[ACME_URL_MAX]; /* "": not offered */
     char renewal_info[ACME_URL_MAX];                          /* RFC 9773 §4; "": no ARI */
-    char terms[ACME_URL_MAX], website[ACME_URL_MAX];
+    char terms[ACME_URL_MAX], website[ACME_URL_MAX];          /* "" */
     bool external_account_required;
     char profiles[ACME_PROFILES_MAX][64]; /* names offered */
     size_t profiles_count;
-    char caa_identities[4][ACME_NAME_MAX];
+    char caa_identities[ACME_ISSUERS_MAX][ACME_NAME_MAX]; /* lower case */
     size_t caa_identities_count;
 };
 enum err acme_directory_read(const char *body, size_t len, struct acme_directory *out,
@@ -68,7 +69,7 @@ enum acme_challenge_type { ACME_DNS01, ACME_HTTP01, ACME_ALPN01, ACME_OTHER };
 struct acme_challenge {
     enum acme_challenge_type type;
     enum acme_status status;
-    char url[ACME_URL_MAX];
+    char url[ACME_URL_MAX];     /* "": none, or not one that may be used */
     char token[ACME_TOKEN_MAX]; /* "": none, or not one that may be used */
     bool has_error;
     struct acme_problem error;

@@ -1,6 +1,7 @@
 #include "jx.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* jansson's own bound (2048) is deep enough to make recursion over the result a risk, so brackets
  * are counted first. Malformed text is left for the parser to name. */
@@ -131,6 +132,28 @@ enum err jx_string(const json_t *object, const char *key, const char **out, stru
     }
     *out = json_string_value(member);
     return ERR_OK;
+}
+
+enum err jx_text(const json_t *object, const char *key, char *out, size_t room,
+                 struct err_info *info)
+{
+    const char *text = NULL;
+    out[0] = '\0';
+    enum err e = jx_string(object, key, &text, info);
+    if (e != ERR_OK) {
+        return e;
+    }
+    size_t len = strlen(text);
+    if (len >= room) {
+        return err_set(info, ERR_LIMIT, "%s: longer than %zu octets", key, room - 1);
+    }
+    memcpy(out, text, len + 1);
+    return ERR_OK;
+}
+
+const char *jx_string_at(const json_t *list, size_t i)
+{
+    return json_string_value(json_array_get(list, i));
 }
 
 enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_info *info)

@@ -32,6 +32,11 @@ enum err jx_object(const json_t *object, const char *key, const json_t **out,
                    struct err_info *info) MUST_USE;
 enum err jx_string(const json_t *object, const char *key, const char **out,
                    struct err_info *info) MUST_USE;
+/* The text itself, into ROOM octets with its NUL. ERR_LIMIT: it does not fit. "" after any error. */
+enum err jx_text(const json_t *object, const char *key, char *out, size_t room,
+                 struct err_info *info) MUST_USE;
+/* The I-th of a list; NULL: there is none, or it is no text. Borrowed from LIST. */
+const char *jx_string_at(const json_t *list, size_t i);
 enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_info *info) MUST_USE;
 enum err jx_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,
                 struct err_info *info) MUST_USE;
