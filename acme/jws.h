@@ -1,5 +1,6 @@
 /* Signed requests (RFC 8555 §6.2): JWK, thumbprint, flattened JWS with ES256, external account
- * binding. Texts handed out are the caller's to free. ERR_NOMEM, ERR_IO (OpenSSL). Pure; any thread.
+ * binding. Texts handed out are the caller's to free. ERR_NOMEM, ERR_IO (OpenSSL), ERR_MALFORMED (a text
+ * that is not UTF-8). Pure; any thread.
  */
 #ifndef ACME_JWS_H
 #define ACME_JWS_H

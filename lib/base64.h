@@ -13,7 +13,7 @@
 
 /* OUT has BASE64_ROOM(len) octets. With padding. Returns the length of the text. */
 size_t base64_encode(const void *bytes, size_t len, char *out);
-/* The URL alphabet, without padding (RFC 7515 §2). */
+/* The URL alphabet, without padding (RFC 7515 §2): OUT need not have room for that either. */
 size_t base64url_encode(const void *bytes, size_t len, char *out);
 
 /* LEN characters of TEXT into OUT, which has room for len / 4 * 3 + 3 octets. Padding is required. */
