@@ -14,7 +14,9 @@
  *
  * Preference: cores differ in how long they wait for a lease that nobody holds, or whose holder stands
  * still: first none, then LEASE_RANK_MS, then twice that (certRenewer: true, unset, false). A holder
- * of lower rank gives it back when it hears of a live core of higher rank and has nothing under way.
+ * of lower rank gives it back when it hears of a live core of higher rank and has nothing under way,
+ * and then leaves it alone for LEASE_TTL_MS more: a preferred core that cannot take it is no reason to
+ * pass it to and fro.
  */
 #ifndef ACME_LEASE_H
 #define ACME_LEASE_H
@@ -53,6 +55,8 @@ struct lease {
     int64_t confirmed_ms;   /* monotonic: when the last beat that was confirmed was begun */
     int64_t next_ms;        /* when to look or beat again */
     bool in_flight;         /* a read or write is under way */
+    bool better;            /* as lease_next() was told last */
+    bool doubtful;          /* a take did not succeed: look before the next one */
 };
 
 enum lease_act {
@@ -60,12 +64,13 @@ enum lease_act {
     LEASE_ACT_READ,    /* store_lease_get(), then lease_saw() */
     LEASE_ACT_TAKE,    /* store_lease_take() of term and beat, then lease_took() */
     LEASE_ACT_BEAT,    /* store_lease_beat() with beat + 1, then lease_beaten() */
-    LEASE_ACT_RELEASE, /* store_lease_release(), then lease_lost() */
+    LEASE_ACT_RELEASE, /* store_lease_release(), then lease_released(), whatever became of it */
 };
 void lease_init(struct lease *l, const struct lease_times *times, const char *self,
                 enum lease_rank rank);
 /* What to do at NOW_MS (monotonic). BETTER: a live core of higher rank was heard. IDLE: nothing is under
- * way under the lease. */
+ * way under the lease. Whatever is not WAIT is under way until its result is told; to be asked again
+ * after that, and at next_ms. The state may go from HOLD to WATCH in here: stop then what was begun. */
 enum lease_act lease_next(struct lease *l, int64_t now_ms, bool better, bool idle);
 /* What was read; term 0: there is no row. HOLDER "": given back. */
 void lease_saw(struct lease *l, const char *holder, uint64_t term, uint64_t beat, int64_t now_ms);
@@ -73,6 +78,8 @@ void lease_unseen(struct lease *l, int64_t now_ms); /* could not be read: nothin
 /* E of store_lease_take(), begun at BEGUN_MS. */
 void lease_took(struct lease *l, enum err e, int64_t begun_ms, int64_t now_ms);
 void lease_beaten(struct lease *l, enum err e, int64_t begun_ms, int64_t now_ms);
+void lease_released(struct lease *l, int64_t now_ms);
+/* A write under the lease was refused (ERR_DENIED). */
 void lease_lost(struct lease *l, int64_t now_ms);
 /* May something be done under the lease now? To be asked right before each step outside. */
 bool lease_is_held(const struct lease *l, int64_t now_ms);
