@@ -40,6 +40,23 @@ static void count(const struct job *j)
                 1);
 }
 
+/* RFC 8555 §8.4 */
+static void look_for_challenge(const struct job *j, uint16_t flags)
+{
+    static const uint8_t label[] = "\17_acme-challenge";
+    struct answer_challenge *c = &j->a->challenge;
+    if (j->q.question_len == 0 || j->q.qname[0] != label[0] ||
+        memcmp(j->q.qname, label, sizeof label - 1) != 0) {
+        return;
+    }
+    c->name_len = j->q.qname_len;
+    memcpy(c->name, j->q.qname, j->q.qname_len);
+    c->type = j->q.qtype;
+    c->rcode = j->rcode;
+    c->answers = j->counts[1];
+    c->truncated = (flags & WIRE_TC) != 0;
+}
+
 static size_t finish(struct job *j)
 {
     uint16_t flags = WIRE_QR | (uint16_t)(j->q.opcode << 11) | (j->q.flags & WIRE_RD);
@@ -53,6 +70,7 @@ static size_t finish(struct job *j)
         put_u16(j->out + 4 + 2 * i, j->counts[i]);
     }
     count(j);
+    look_for_challenge(j, flags);
     j->a->turn++;
     return j->len;
 }

@@ -78,11 +78,23 @@ struct answer_config {
     uint16_t keepalive_ds; /* what edns-tcp-keepalive is answered with, in 100 ms (RFC 7828) */
 };
 
+/* The last question for a name that begins with _acme-challenge, and what was said: when a CA's
+ * validation fails, that is the only witness of who asked. */
+struct answer_challenge {
+    uint8_t name_len; /* octets of NAME, folded; 0: none since it was last set to 0 */
+    uint8_t name[WIRE_NAME_MAX];
+    uint16_t type;
+    uint16_t rcode;
+    uint16_t answers; /* records */
+    bool truncated;
+};
+
 struct answerer {
     const struct zone_snapshot *snapshot; /* shared: the worker's reference; NULL: none yet */
     const struct answer_config *config;   /* borrowed */
     struct answer_counters *counters;     /* borrowed */
     uint32_t turn;                        /* which address comes first, from answer to answer */
+    struct answer_challenge challenge;
 };
 
 /* Answers the message IN, that came over TRANSPORT, into OUT; returns the octets of the answer, 0:

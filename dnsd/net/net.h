@@ -147,6 +147,7 @@ void net_worker_close(struct net_worker *w, void (*done)(void *ctx), void *ctx);
 /* ---- workers on threads of their own -------------------------------------------------------- */
 
 struct net_server;
+struct net_witness;
 /* A thread for each share of SOCKETS. CONFIG and LIMITS are copied (the texts of CONFIG are borrowed
  * until closed). FIRST is answered from the first packet on; NULL: SERVFAIL until something is
  * published. TLS: references are taken; NULL: as net_worker_use_tls() says. */
@@ -164,6 +165,8 @@ void net_server_use_tls(struct net_server *s, struct tls_context *context);
 unsigned net_server_workers(const struct net_server *s);
 unsigned net_server_tls_workers(const struct net_server *s);
 const struct net_counters *net_server_counters(const struct net_server *s, unsigned worker);
+/* Up to MAX questions for challenges' names since the last call (witness.h). One thread alone may ask. */
+size_t net_server_witnesses(struct net_server *s, struct net_witness *out, size_t max);
 /* As net_worker_close() for all; DONE when the last thread has ended. */
 void net_server_close(struct net_server *s, void (*done)(void *ctx), void *ctx);
 

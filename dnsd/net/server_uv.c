@@ -263,6 +263,15 @@ const struct net_counters *net_server_counters(const struct net_server *s, unsig
     return net_worker_counters(s->threads[worker]->worker);
 }
 
+size_t net_server_witnesses(struct net_server *s, struct net_witness *out, size_t max)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < s->count; i++) {
+        n += net_witness_take(&s->threads[i]->worker->witnesses, out + n, max - n);
+    }
+    return n;
+}
+
 void net_server_close(struct net_server *s, void (*done)(void *ctx), void *ctx)
 {
     s->done = done;

@@ -143,6 +143,14 @@ static bool hand_over(struct tcp_conn *c, size_t out, uint64_t queries)
     return there;
 }
 
+static void note_challenge(struct tcp_conn *c)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    int len = sizeof peer;
+    (void)uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &len); /* gone: of no address */
+    worker_witness(c->w, c->w->streams, &peer);
+}
+
 /* Answers whole frames from BYTES until none is left or the peer has to read first. Returns how
  * many octets are done with; *gone if the connection is. */
 static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len, bool *gone)
@@ -166,6 +174,9 @@ static size_t answer_frames(struct tcp_conn *c, const uint8_t *bytes, size_t len
         size_t n =
             answer_query(&w->answerer, w->streams, bytes + done + 2, frame, w->tcp_write + out + 2);
         done += 2 + frame;
+        if (worker_saw_challenge(w)) {
+            note_challenge(c);
+        }
         if (n > 0) {
             put_u16(w->tcp_write + out, (uint16_t)n);
             out += 2 + n;

@@ -109,6 +109,9 @@ static unsigned answer_all(struct udp *u, unsigned n)
             continue;
         }
         u->iov[i].iov_len = len;
+        if (worker_saw_challenge(u->w)) {
+            worker_witness(u->w, ANSWER_UDP, &u->peer[i]);
+        }
         u->out[out].msg_hdr = u->in[i].msg_hdr;
         if (u->wildcard) {
             turn_control(&u->out[out].msg_hdr);

@@ -3,6 +3,7 @@
 #define DNSD_NET_WORKER_H
 
 #include "net.h"
+#include "witness.h"
 
 /* Packets of one recvmmsg: from 8 on more makes no difference (measured), 64 is four pages of
  * queue. */
@@ -22,6 +23,7 @@ struct net_worker {
     uv_loop_t *loop;          /* borrowed */
     struct answerer answerer; /* owns its snapshot's reference */
     struct net_counters counters;
+    struct net_witness_ring witnesses;
     const struct net_limits *limits;             /* borrowed */
     struct tls_context *tls;                     /* shared: our reference; NULL: none yet */
     struct udp *udp[NET_ADDRESSES_MAX];          /* owned */
@@ -56,6 +58,14 @@ static inline struct net_conn_counters *worker_conns(struct net_worker *w)
 {
     return &w->counters.conns[w->streams];
 }
+
+/* A challenge's name was just asked for: worker_witness() notes by whom. */
+static inline bool worker_saw_challenge(const struct net_worker *w)
+{
+    return w->answerer.challenge.name_len != 0;
+}
+void worker_witness(struct net_worker *w, enum answer_transport transport,
+                    const struct sockaddr_storage *peer);
 
 /* A handle was closed. */
 void worker_handle_gone(struct net_worker *w);

@@ -126,6 +126,17 @@ enum err net_worker_open(uv_loop_t *loop, struct net_sockets *sockets, unsigned 
     return ERR_OK;
 }
 
+void worker_witness(struct net_worker *w, enum answer_transport transport,
+                    const struct sockaddr_storage *peer)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+    bool is_v6 = peer->ss_family == AF_INET6;
+    net_witness_put(&w->witnesses, &w->answerer.challenge, transport, is_v6,
+                    is_v6 ? v6->sin6_addr.s6_addr : (const uint8_t *)&v4->sin_addr);
+    w->answerer.challenge.name_len = 0;
+}
+
 void net_worker_use(struct net_worker *w, const struct zone_snapshot *snapshot)
 {
     const struct zone_snapshot *old = w->answerer.snapshot;

@@ -1023,6 +1023,48 @@ static void everything_is_counted(void **state)
     f->answerer.counters = &f->counters;
 }
 
+/* Who asks for a challenge is told to whoever has to explain a failure; nobody else is. */
+static void questions_for_challenges_are_noted(void **state)
+{
+    static const struct {
+        const char *name;
+        uint16_t type;
+        bool noted;
+        uint16_t rcode;
+    } rows[] = {
+        {"_acme-challenge.mc.example.com.", TYPE_TXT, true, RCODE_NOERROR},
+        {"_ACME-challenge.nowhere.mc.example.com.", TYPE_CAA, true, RCODE_NXDOMAIN},
+        {"_acme-challenge.example.net.", TYPE_TXT, true, RCODE_REFUSED},
+        {"_acme-challengf.mc.example.com.", TYPE_TXT, false, 0},
+        {"x._acme-challenge.mc.example.com.", TYPE_TXT, false, 0},
+        {"mc.example.com.", TYPE_TXT, false, 0},
+    };
+    struct fixture f = fixture_of(RICH_CONTENT "proof _acme-challenge one 9000\n");
+    struct answer_counters counters = {0};
+    uint8_t out[ANSWER_TCP_MAX];
+    (void)state;
+    f.answerer.counters = &counters;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct query q = query(rows[i].name, rows[i].type);
+        f.answerer.challenge.name_len = 0;
+        assert_true(answer_query(&f.answerer, ANSWER_UDP, q.bytes, q.len, out) > 0);
+        const struct answer_challenge *c = &f.answerer.challenge;
+        assert_int_equal(c->name_len != 0, rows[i].noted);
+        if (rows[i].noted) {
+            struct wire_name asked;
+            assert_int_equal(wire_name_from_text(rows[i].name, NULL, &asked, NULL), ERR_OK);
+            wire_name_fold(asked.bytes, asked.bytes, asked.len);
+            assert_int_equal(c->name_len, asked.len);
+            assert_memory_equal(c->name, asked.bytes, asked.len);
+            assert_int_equal(c->type, rows[i].type);
+            assert_int_equal(c->rcode, rows[i].rcode);
+            assert_int_equal(c->answers, i == 0 ? 1 : 0);
+            assert_false(c->truncated);
+        }
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1055,6 +1097,7 @@ int main(void)
         cmocka_unit_test(addresses_take_turns),
         cmocka_unit_test(what_does_not_rotate),
         cmocka_unit_test(everything_is_counted),
+        cmocka_unit_test(questions_for_challenges_are_noted),
     };
     return cmocka_run_group_tests_name("answer", tests, open_rich, close_rich);
 }
