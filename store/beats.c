@@ -38,13 +38,8 @@ static void on_list(struct op *op, enum err e, const struct err_info *info,
                     const struct backend_reply *reply)
 {
     struct list_op *o = (struct list_op *)op;
-    size_t count = e == ERR_OK ? reply->rows : 0;
-    struct store_beat *list = pool_array(&op->pool, count, sizeof *list);
-    if (list == NULL && e == ERR_OK) {
-        e = err_set(&op->info, ERR_NOMEM, "no memory for %zu heartbeats", count);
-        info = &op->info;
-        count = 0;
-    }
+    size_t count;
+    struct store_beat *list = op_list(op, &e, &info, reply, sizeof *list, "heartbeats", &count);
     for (size_t i = 0; i < count; i++) {
         const struct backend_value *cells = reply->cells + i * COL_COUNT;
         list[i] = (struct store_beat){

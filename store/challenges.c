@@ -2,8 +2,10 @@
  * other (the predecessor kept a list per name, and lost values). */
 #include "store.h"
 
+#include <string.h>
+
+#include "fenced.h"
 #include "keys.h"
-#include "op.h"
 
 static const char PUT_SQL[] =
     "INSERT INTO challenge(name, value, order_id, expires_ms) VALUES(?1, ?2, ?3, ?4)"
@@ -17,16 +19,42 @@ static const char OF_SQL[] = COLUMNS " WHERE name = ?1 ORDER BY value";
 static const char ALL_SQL[] = COLUMNS " ORDER BY name, value";
 enum { COL_NAME, COL_VALUE, COL_ORDER, COL_EXPIRES, COL_COUNT };
 
+enum { PUT_PARAMS = 4 };
+
+static void put(struct store *s, const struct store_fence *fence,
+                const struct store_challenge *list, size_t count, store_done_cb *cb, void *ctx)
+{
+    struct fenced *f = fenced_new(s, fence, "challenges", cb, ctx);
+    struct backend_value *rows =
+        pool_array(&f->op.pool, STORE_PROOFS_MAX, sizeof(*rows) * PUT_PARAMS);
+    if (count > STORE_PROOFS_MAX) {
+        op_refuse(&f->op, ERR_LIMIT, "more than %d challenges at once", STORE_PROOFS_MAX);
+        count = 0;
+    }
+    for (size_t i = 0; i < count && rows != NULL; i++) {
+        const struct store_challenge *c = &list[i];
+        op_check_name(&f->op, KEY_CHALLENGE, c->name);
+        op_check_value(&f->op, c->name, c->value);
+        op_check_value(&f->op, c->name, c->order);
+        const struct backend_value row[PUT_PARAMS] = {OP_TEXT(c->name), OP_TEXT(c->value),
+                                                      OP_TEXT(c->order), OP_NUMBER(c->expires_ms)};
+        memcpy(rows + i * PUT_PARAMS, row, sizeof row);
+    }
+    fenced_add_sets(f, PUT_SQL, rows, PUT_PARAMS, count);
+    fenced_start(f);
+}
+
 void store_challenge_put(struct store *s, const struct store_challenge *c, store_done_cb *cb,
                          void *ctx)
 {
-    struct op_simple *o = op_simple_new(s, cb, ctx);
-    op_check_name(&o->op, KEY_CHALLENGE, c->name);
-    op_check_value(&o->op, c->name, c->value);
-    op_check_value(&o->op, c->name, c->order);
-    op_write(
-        &o->op, PUT_SQL, false,
-        OP_ARGS(OP_TEXT(c->name), OP_TEXT(c->value), OP_TEXT(c->order), OP_NUMBER(c->expires_ms)));
+    put(s, NULL, c, 1, cb, ctx);
+}
+
+void store_challenges_put(struct store *s, const struct store_fence *fence,
+                          const struct store_challenge *list, size_t count, store_done_cb *cb,
+                          void *ctx)
+{
+    put(s, fence, list, count, cb, ctx);
 }
 
 void store_challenge_delete(struct store *s, const char *name, const char *value, store_done_cb *cb,
@@ -57,13 +85,9 @@ static void on_list(struct op *op, enum err e, const struct err_info *info,
                     const struct backend_reply *reply)
 {
     struct list_op *o = (struct list_op *)op;
-    size_t count = e == ERR_OK ? reply->rows : 0;
-    struct store_challenge *list = pool_array(&op->pool, count, sizeof *list);
-    if (list == NULL && e == ERR_OK) {
-        e = err_set(&op->info, ERR_NOMEM, "no memory for %zu challenges", count);
-        info = &op->info;
-        count = 0;
-    }
+    size_t count;
+    struct store_challenge *list =
+        op_list(op, &e, &info, reply, sizeof *list, "challenges", &count);
     for (size_t i = 0; i < count; i++) {
         const struct backend_value *cells = reply->cells + i * COL_COUNT;
         list[i] = (struct store_challenge){

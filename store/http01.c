@@ -2,8 +2,8 @@
  * keeps a copy, so there is nothing to tell anybody. */
 #include "store.h"
 
+#include "fenced.h"
 #include "keys.h"
-#include "op.h"
 
 static const char PUT_SQL[] =
     "INSERT INTO http01(token, value, order_id, expires_ms) VALUES(?1, ?2, ?3, ?4)"
@@ -17,17 +17,17 @@ static const char FIND_SQL[] =
     " WHERE token IN (?1, '*') AND expires_ms > ?2 ORDER BY token = '*' LIMIT 1";
 enum { COL_TOKEN, COL_VALUE, COL_ORDER, COL_EXPIRES };
 
-void store_http01_put(struct store *s, const struct store_fence *fence, const struct store_http01 *h,
-                      store_done_cb *cb, void *ctx)
+void store_http01_put(struct store *s, const struct store_fence *fence,
+                      const struct store_http01 *h, store_done_cb *cb, void *ctx)
 {
-    struct op_simple *o = op_simple_new(s, cb, ctx);
-    (void)fence;
-    op_check_name(&o->op, KEY_HTTP01, h->token);
-    op_check_value(&o->op, h->token, h->value);
-    op_check_value(&o->op, h->token, h->order);
-    op_write(
-        &o->op, PUT_SQL, false,
+    struct fenced *f = fenced_new(s, fence, h->token, cb, ctx);
+    op_check_name(&f->op, KEY_HTTP01, h->token);
+    op_check_value(&f->op, h->token, h->value);
+    op_check_value(&f->op, h->token, h->order);
+    fenced_add(
+        f, PUT_SQL, false,
         OP_ARGS(OP_TEXT(h->token), OP_TEXT(h->value), OP_TEXT(h->order), OP_NUMBER(h->expires_ms)));
+    fenced_start(f);
 }
 
 void store_http01_delete(struct store *s, const char *token, store_done_cb *cb, void *ctx)

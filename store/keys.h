@@ -9,7 +9,16 @@
 #define KEY_RECORD    "dns-record/"
 #define KEY_USER      "user-core/"
 #define KEY_CERT      "tls-cert/"
-#define KEY_HTTP01    "http-01/" /* not in keyValue: only limits know it */
+#define KEY_ACCOUNT   "acme-account/" /* not in keyValue: only the feed calls it so */
+
+/* Not in keyValue: only limits know them. */
+#define KEY_HTTP01  "http-01/"
+#define KEY_ALPN01  "alpn-01/"
+#define KEY_LEASE   "lease/"
+#define KEY_ORDER   "acme-order/"
+#define KEY_ATTEMPT "acme-attempt/"
+#define KEY_JOB     "acme-job/"
+#define KEY_WITNESS "acme-witness/"
 
 #define KEY_RECORD_END "dns-record0"
 
@@ -20,7 +29,9 @@
  */
 #define IS_USER(key) key " >= 'user-core/' AND " key " < 'user-core0'"
 
-/* Is the row one that the feed tells of? */
+/* Is the row one that the feed tells of with its value? */
 #define IS_FED(key) "(" IS_CORE(key) " OR " IS_RECORD(key) " OR (" IS_USER(key) "))"
+/* Or at least by its key? */
+#define IS_TOLD(key) "(" IS_FED(key) " OR " IS_CERT(key) ")"
 
 #endif

@@ -92,6 +92,19 @@ void op_statement(struct op *op, struct backend_statement *st, const char *sql, 
     };
 }
 
+void *op_list(struct op *op, enum err *e, const struct err_info **info,
+              const struct backend_reply *reply, size_t size, const char *what, size_t *count)
+{
+    *count = *e == ERR_OK ? reply->rows : 0;
+    void *list = pool_array(&op->pool, *count, size);
+    if (list == NULL && *e == ERR_OK) {
+        *e = err_set(&op->info, ERR_NOMEM, "no memory for %zu %s", *count, what);
+        *info = &op->info;
+        *count = 0;
+    }
+    return list;
+}
+
 static void on_answer(void *ctx, enum err e, const struct err_info *info,
                       const struct backend_reply *reply)
 {

@@ -88,7 +88,8 @@ void store_state(struct store *s, store_state_cb *cb, void *ctx);
 
 /* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/. Of
  * others the feed only gives the key, and VALUE is NULL: challenge/<name> (store_challenges_of()),
- * tls-cert/<hostname> (store_cert_get()), acme-account/<directory> (store_accounts_list()). */
+ * tls-cert/<hostname> (store_cert_get()), acme-account/<directory> (store_accounts_list()). The latter
+ * two are no part of a scan either: whoever begins reads them by these. */
 struct store_row {
     const char *key;
     const char *value; /* NULL: the row is gone */
@@ -112,7 +113,7 @@ void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb 
  * come without a change. One watcher per store; NULL ends it. */
 void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx);
 
-/* All rows whose key begins with PREFIX ("" for all four kinds of the feed), as of one moment or,
+/* All rows whose key begins with PREFIX ("" for all: challenge/, core-info/, dns-record/, user-core/), as of one moment or,
  * with rqlite, none older than the revision that CB is told: reading the feed from there on gives
  * what changed meanwhile. ON_ROW is called on a thread of the store's, one row at a time, in the order of keys; false ends
  * the scan with ERR_CANCELED. CB then runs on the loop with the revision that the rows are of.
@@ -254,12 +255,12 @@ typedef void store_lease_cb(void *ctx, enum err e, const struct err_info *info,
 /* As everybody acknowledged it (BACKEND_LATEST). ERR_NOTFOUND: nobody ever had it. */
 void store_lease_get(struct store *s, const char *name, store_lease_cb *cb, void *ctx);
 /* Takes over from exactly SEEN's term and beat (term 0: the row must not exist): HOLDER has term + 1
- * then. ERR_CONFLICT: it has moved. */
+ * then, at the same beat (of a new row 0). ERR_CONFLICT: it has moved. */
 void store_lease_take(struct store *s, const struct store_lease *seen, const char *holder,
                       store_done_cb *cb, void *ctx);
 
 /* What a write under a lease is bound to: it is carried out only while HOLDER has NAME in TERM, tested
- * in the same statement. ERR_DENIED: the lease has passed on; stop at once, write nothing. */
+ * in the same transaction. ERR_DENIED: the lease has passed on, nothing was written; stop at once. */
 struct store_fence {
     const char *name;
     const char *holder;
@@ -416,7 +417,8 @@ struct store_attempt {
     int64_t at_ms;       /* wall clock */
     int64_t retry_ms;    /* wall clock: not before; 0: nobody said */
 };
-/* Adds it, or tells how it ended (same id), under FENCE; drops the oldest over STORE_ATTEMPT_KEEP. */
+/* Adds it, or tells how it ended (same id: outcome, problem, text, retry), under FENCE; the first ones
+ * over STORE_ATTEMPT_KEEP go. */
 void store_attempt_put(struct store *s, const struct store_fence *fence,
                        const struct store_attempt *a, store_done_cb *cb, void *ctx);
 typedef void store_attempts_cb(void *ctx, enum err e, const struct err_info *info,
@@ -438,7 +440,7 @@ struct store_renewal {
 };
 typedef void store_renewal_cb(void *ctx, enum err e, const struct err_info *info,
                               const struct store_renewal *r);
-/* ERR_NOTFOUND. */
+/* BACKEND_LATEST. ERR_NOTFOUND. */
 void store_renewal_get(struct store *s, const char *hostname, store_renewal_cb *cb, void *ctx);
 void store_renewal_put(struct store *s, const struct store_fence *fence,
                        const struct store_renewal *r, store_done_cb *cb, void *ctx);
@@ -455,15 +457,15 @@ struct store_job {
 };
 typedef void store_job_cb(void *ctx, enum err e, const struct err_info *info,
                           const struct store_job *job);
+#define STORE_JOBS_KEEP 20 /* ended ones of a hostname; the first go */
 /* From any core. If one of the hostname's is waiting or working, that is the job CB is handed (ERR_OK
- * too): asking twice is asking once. Ended ones over STORE_JOBS_KEEP of a hostname go. */
-#define STORE_JOBS_KEEP 20
+ * too): asking twice is asking once, also the same id again. */
 void store_job_ask(struct store *s, const struct store_job *job, store_job_cb *cb, void *ctx);
-/* ERR_NOTFOUND. */
+/* BACKEND_LATEST. ERR_NOTFOUND. */
 void store_job_get(struct store *s, const char *id, store_job_cb *cb, void *ctx);
-/* The open one of HOSTNAME. ERR_NOTFOUND. */
+/* The open one of HOSTNAME. BACKEND_LATEST. ERR_NOTFOUND. */
 void store_job_open(struct store *s, const char *hostname, store_job_cb *cb, void *ctx);
-/* State, text, ended, under FENCE. */
+/* State, text, ended, under FENCE. ERR_CONFLICT: there is no such job. */
 void store_job_put(struct store *s, const struct store_fence *fence, const struct store_job *job,
                    store_done_cb *cb, void *ctx);
 
@@ -479,12 +481,13 @@ struct store_witness {
     uint64_t count;
 };
 #define STORE_WITNESS_KEEP 200 /* per core; the oldest go */
-/* Adds COUNT to the row with the same core, name, source, transport and answer. */
+/* Adds count to the row with the same core, name, source, transport and answer. COUNT: at most
+ * STORE_WITNESS_KEEP. */
 void store_witness_put(struct store *s, const struct store_witness *list, size_t count,
                        store_done_cb *cb, void *ctx);
 typedef void store_witnesses_cb(void *ctx, enum err e, const struct err_info *info,
                                 const struct store_witness *list, size_t count);
-/* Of NAME (NULL: all), at or after SINCE_MS, of this node. */
+/* Of NAME (NULL: all), at or after SINCE_MS, of this node, the oldest first. */
 void store_witnesses_list(struct store *s, const char *name, int64_t since_ms,
                           store_witnesses_cb *cb, void *ctx);
 
@@ -512,8 +515,9 @@ typedef void store_cert_row_cb(void *ctx, enum err e, const struct err_info *inf
                                const struct store_cert_row *row);
 /* As this node has it. ERR_NOTFOUND; ERR_MALFORMED: there is a row, but not a certificate's. */
 void store_cert_get(struct store *s, const char *hostname, store_cert_row_cb *cb, void *ctx);
-/* In the place of generation EXPECT (0: of none, or of a row of the predecessor's), under FENCE.
- * Members of the row that are not ours are kept. ERR_CONFLICT: another generation is there. */
+/* In the place of generation EXPECT (0: of none, of a row of the predecessor's, or of one that is no
+ * JSON object), under FENCE. Members of the row that are not ours are kept. ERR_CONFLICT: another
+ * generation is there. */
 void store_cert_put(struct store *s, const struct store_fence *fence,
                     const struct store_cert_row *row, uint64_t expect, store_done_cb *cb,
                     void *ctx);

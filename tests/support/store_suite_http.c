@@ -214,15 +214,26 @@ static void on_opened(void *ctx, enum err e, const struct err_info *info, struct
 static void earlier_versions(struct suite *t)
 {
     enum { PROGRAMS = 4 };
-    static const char *const steps[] = {
-        "DELETE FROM dnsd_migration WHERE version = 3", "DROP TABLE http01",
-        "DELETE FROM dnsd_migration WHERE version = 2", "DROP TABLE heartbeat"};
+    static const char *const steps[] = {"DELETE FROM dnsd_migration WHERE version = 4",
+                                        "DROP TABLE lease",
+                                        "DROP TABLE alpn01",
+                                        "DROP TABLE acme_account",
+                                        "DROP TABLE acme_order",
+                                        "DROP TABLE acme_attempt",
+                                        "DROP TABLE acme_renewal",
+                                        "DROP TABLE acme_job",
+                                        "DROP TABLE acme_witness",
+                                        "DELETE FROM dnsd_migration WHERE version = 3",
+                                        "DROP TABLE http01",
+                                        "DELETE FROM dnsd_migration WHERE version = 2",
+                                        "DROP TABLE heartbeat"};
+    static const size_t back[] = {9, 11, 13}; /* to version 3, 2, 1 */
     const struct store_http01 h = {.token = "t", .value = "v", .order = "o", .expires_ms = 1};
     assert_err(ERR_OK, sync_user_put(&t->a, "ana", "a", STORE_ONLY_NEW));
     for (size_t round = 0; round < 6; round++) {
         struct opening o[PROGRAMS] = {{.store = NULL}};
         sync_close(&t->a);
-        for (size_t i = 0; i < (round % 2 == 0 ? 2 : 4); i++) {
+        for (size_t i = 0; i < back[round % 3]; i++) {
             suite_execute(t, steps[i]);
         }
         for (size_t i = 0; i < PROGRAMS; i++) {
