@@ -9,13 +9,15 @@
  *
  * Bounds: replies of SESSION_BODY_MAX (certificates SESSION_CHAIN_MAX), SESSION_WAIT_MS for each
  * exchange, no redirects. URLs must be https (http for loopback addresses only, for tests) and of the
- * directory's origin (ERR_DENIED else). The Date of replies is compared with our clock:
- * session_skew_ms().
+ * directory's origin (ERR_DENIED else); what a reply names elsewhere (Location, alternates) is left out.
+ * The Date of replies is compared with our clock: session_skew_ms(); a Retry-After that is a date is
+ * taken by the CA's clock.
  *
  * Threads: the loop's; callbacks later, once. Memory: arguments are copied; replies borrowed until the
- * callback returns. Errors: those of lib/httpc_curl.h for what did not get a reply; a reply with a status
- * of 400 and more is ERR_OK with `problem` filled in. No log line, no error text holds a signature, a
- * nonce or an authorization.
+ * callback returns. Errors: those of lib/httpc_curl.h for what did not get a reply (ERR_MALFORMED also:
+ * newNonce gave none; ERR_BUG: there was no directory yet); a reply with a status other than 2xx is
+ * ERR_OK with `problem` filled in, a redirect too. No log line, no error text holds a signature, a nonce
+ * or an authorization.
  */
 #ifndef ACME_SESSION_UV_H
 #define ACME_SESSION_UV_H
@@ -39,6 +41,7 @@ struct session_options {
     const char *directory_url;
     const char *ca_file;     /* letsEncrypt.caFile; NULL: the system's CAs */
     const struct clk *clock; /* borrowed */
+    const char *user_agent;  /* NULL: dnsd */
 };
 /* Reads ca_file: boot, or offloaded. Errors of httpc_open(); ERR_MALFORMED: the URL. */
 enum err session_open(uv_loop_t *loop, const struct session_options *options, struct session **out,
@@ -47,7 +50,9 @@ enum err session_open(uv_loop_t *loop, const struct session_options *options, st
 void session_close(struct session *s, void (*done)(void *ctx), void *ctx);
 
 /* Fetched once per SESSION_DIRECTORY_MS, then from memory; FRESH asks again. DIRECTORY is NULL on
- * errors. */
+ * errors, else borrowed until the callback returns. PROBLEM is never NULL: its class is ACME_FINE unless
+ * the CA answered with an error (E is then ERR_UNAVAIL if that will pass, else ERR_DENIED). ERR_DENIED
+ * also: newNonce, newAccount or newOrder is of another origin. */
 #define SESSION_DIRECTORY_MS 3600000
 typedef void session_directory_cb(void *ctx, enum err e, const struct err_info *info,
                                   const struct acme_directory *directory,
@@ -62,8 +67,8 @@ struct session_reply {
     int64_t retry_ms;                                 /* from now; -1: not said */
     char alternates[SESSION_LINKS_MAX][ACME_URL_MAX]; /* Link rel="alternate" (§7.4.2) */
     size_t alternates_count;
-    struct acme_problem problem; /* class ACME_FINE: status < 400 */
-    unsigned bad_nonces;         /* met on the way */
+    struct acme_problem problem; /* class ACME_FINE: status is 2xx */
+    unsigned bad_nonces;         /* met on the way, the last one of a request given up too */
 };
 typedef void session_reply_cb(void *ctx, enum err e, const struct err_info *info,
                               const struct session_reply *reply);

@@ -87,6 +87,11 @@ static int on_send(void *ctx, char *peer, char *own, int peer_port, int own_port
     return CURL_PREREQFUNC_OK;
 }
 
+static const char *value_of(const struct curl_header *h)
+{
+    return h->value[strspn(h->value, " \t\r\n")] != '\0' ? h->value : ""; /* 7.88: not trimmed */
+}
+
 const char *httpc_reply_header(const struct httpc_reply *r, const char *name)
 {
     struct curl_header *h;
@@ -94,7 +99,14 @@ const char *httpc_reply_header(const struct httpc_reply *r, const char *name)
         curl_easy_header(r->priv, name, h->amount - 1, CURLH_HEADER, -1, &h) != CURLHE_OK) {
         return NULL;
     }
-    return h->value[strspn(h->value, " \t\r\n")] != '\0' ? h->value : ""; /* 7.88: not trimmed */
+    return value_of(h);
+}
+
+const char *httpc_reply_header_at(const struct httpc_reply *r, const char *name, size_t i)
+{
+    struct curl_header *h;
+    return curl_easy_header(r->priv, name, i, CURLH_HEADER, -1, &h) == CURLHE_OK ? value_of(h)
+                                                                                 : NULL;
 }
 
 /* --- the request ------------------------------------------------------------------------- */
