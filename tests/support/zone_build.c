@@ -26,6 +26,7 @@ struct builder {
     struct zone_entry statics[NAMES_MAX];
     struct zone_nameserver servers[NAMES_MAX];
     const char *services[NAMES_MAX];
+    const char *caa;
     struct pending *records[NAMES_MAX], *entries[NAMES_MAX], *proofs[NAMES_MAX];
     size_t records_count, entries_count, proofs_count;
     struct zone *z;
@@ -160,6 +161,8 @@ static bool option(struct builder *b, char *const *w, int n)
         b->services[b->o.service_names_count++] = w[1];
     } else if (strcmp(key, "nameserver") == 0) {
         b->servers[b->o.nameservers_count++] = (struct zone_nameserver){w[1], w[2]};
+    } else if (strcmp(key, "caa") == 0) {
+        b->caa = w[1];
     } else if (strcmp(key, "static") == 0 && n >= 5) {
         struct wire_name owner = zone_build_name(&b->o.apex, w[1]);
         add_value(&pending_of(b->entries, &b->entries_count, owner)->records, &b->o.apex, w + 2);
@@ -176,12 +179,6 @@ static void content(struct builder *b, char *const *w, int n)
 {
     struct err_info info = {.text = ""};
     const char *key = w[0];
-    if (strcmp(key, "caa") == 0) {
-        char text[256];
-        snprintf(text, sizeof text, "0 issue \"%s\"", w[1]);
-        zone_set_caa(b->z, (const char *const[]){text}, 1);
-        return;
-    }
     char user[USER_TOKEN_TEXT];
     zone_build_user(b->key, w[1], user);
     if (strcmp(key, "core") == 0) {
@@ -293,6 +290,11 @@ static void make(struct builder *b)
     b->o.service_names = b->services;
     b->o.root = &b->root;
     must(zone_new(&b->o, &b->z, &info), "zone_new", &info);
+    if (b->caa != NULL) {
+        char text[256];
+        snprintf(text, sizeof text, "0 issue \"%s\"", b->caa);
+        zone_set_caa(b->z, (const char *const[]){text}, 1);
+    }
 }
 
 static void option_or_content(struct builder *b, char *const *w, int n)

@@ -110,8 +110,8 @@ static void the_apex(void **state)
 {
     (void)state;
     EXPECT("configured, else stored, else generated; type by type",
-           BASE "root A 60 203.0.113.1\nroot TXT - configured\n",
-           "caa letsencrypt.org\ncore a ip=192.0.2.1 ipv6=2001:db8::1\nrecord @ A 70 198.51.100.1\nrecord @ TXT 70 "
+           BASE "caa letsencrypt.org\nroot A 60 203.0.113.1\nroot TXT - configured\n",
+           "core a ip=192.0.2.1 ipv6=2001:db8::1\nrecord @ A 70 198.51.100.1\nrecord @ TXT 70 "
            "stored\nrecord @ AAAA 70 2001:db8:f::1\nrecord @ MX - 10 mail\n",
            {"@", "hit\nA 60 203.0.113.1\nNS 300 dns1.mc.example.com.\nMX 300 10 "
                  "mail.mc.example.com.\nTXT 300 \"configured\"\nAAAA 70 2001:db8:f::1\nCAA 300 0 "
@@ -129,13 +129,11 @@ static void caa_changes(void **state)
     static const char one[] = "0 issue \"ca.example.org; accounturi=https://ca.example.org/a/1\"";
     static const char two[] = "0 issue \"ca.example.org; accounturi=https://ca.example.org/a/2\"";
     struct zone *z = zone_build(BASE, "core a ip=192.0.2.1\n");
-    const struct expectation none = {
-        "@", "hit\nA 300 192.0.2.1\nNS 300 dns1.mc.example.com.\n"};
+    const struct expectation none = {"@", "hit\nA 300 192.0.2.1\nNS 300 dns1.mc.example.com.\n"};
     const struct expectation both = {
-        "@",
-        "hit\nA 300 192.0.2.1\nNS 300 dns1.mc.example.com.\n"
-        "CAA 300 0 issue \"ca.example.org; accounturi=https://ca.example.org/a/1\"\n"
-        "CAA 300 0 issue \"ca.example.org; accounturi=https://ca.example.org/a/2\"\n"};
+        "@", "hit\nA 300 192.0.2.1\nNS 300 dns1.mc.example.com.\n"
+             "CAA 300 0 issue \"ca.example.org; accounturi=https://ca.example.org/a/1\"\n"
+             "CAA 300 0 issue \"ca.example.org; accounturi=https://ca.example.org/a/2\"\n"};
     assert_true(zone_set_caa(z, (const char *const[]){one, two}, 2));
     expect(z, "two accounts", &both, 1);
     assert_false(zone_set_caa(z, (const char *const[]){one, two}, 2));
