@@ -21,6 +21,7 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -29,7 +30,7 @@ import web
 from harness import DOMAIN, free_port, merged, until
 
 ISSUE_S = 60     # from the daemon's start to a certificate on its listeners, sanitizers and all
-SCALE = 0.01     # a minute of the daemon's waiting is 0.6 s
+SCALE = 0.02     # a minute of the daemon's waiting is 1.2 s
 WILDCARD = "*." + DOMAIN
 NAMES = [WILDCARD, DOMAIN]
 
@@ -242,8 +243,10 @@ class Renewing(harness.Dnsd):
         self.write_config()
 
     def use(self, ca):
-        """Before the start: this is the authority."""
-        self.config["letsEncrypt"] = settings(ca, self.folder, **self.own)
+        """Before the start: this is the authority. What is looked up is looked up here: nothing asks the
+        world outside."""
+        self.config["letsEncrypt"] = merged(
+            settings(ca, self.folder, certRenewer=True, resolvers=["%s:%d" % self.dns]), self.own)
         self.write_config()
         return self
 
@@ -281,6 +284,22 @@ class Renewing(harness.Dnsd):
         return self.wait_serial(lambda serial: serial and serial in ca.issued()[count - 1:],
                                 deadline_s, **more)
 
+    # -- what an operator does --
+
+    def trouble(self):
+        """All that the daemon tells an operator of its certificate, as text."""
+        return "".join(self.dnsctl(*words, "--json", expect=None).out
+                       for words in (("status",), ("certs", "list"), ("certs", "history")))
+
+    def force(self, override="floor"):
+        """Wishes another certificate now, by the API; the job's answer."""
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+        with web.Web(self, trust) as client:
+            got = client.ask("POST", "/system/admin/certs/force-renew", {"override": override})
+        assert got.status in (200, 202), got
+        return got.json()
+
     # -- what is stored --
 
     def table(self, name, order="rowid"):
@@ -304,6 +323,43 @@ class Renewing(harness.Dnsd):
         if self.config["dns"].get("active"):
             until("no TXT is answered", lambda: not self.ask("_acme-challenge", "TXT").answer, deadline_s)
             assert self.ask("_acme-challenge", "TXT").rcode == "NOERROR"
+
+
+def bounded(ca, limits, for_s, what=""):
+    """Watches a FakeCa for FOR_S: never more requests than LIMITS {kind: count} since its start."""
+    end = time.monotonic() + for_s
+    while True:
+        got = ca.counts()
+        over = {kind: count for kind, count in got.items() if count > limits.get(kind, count)}
+        assert not over, f"{what}: more than {limits}: {over}"
+        left = end - time.monotonic()
+        if left <= 0:
+            return got
+        time.sleep(min(0.05, left))
+
+
+class World:
+    """The rest of the names, for a core that has no domain: an Unbound that knows HOSTS {name: address}
+    and says of everything else that it does not exist."""
+
+    def __init__(self, hosts):
+        lines = "".join(f'  local-data: "{name}. 60 IN A {address}"\n' for name, address in hosts.items())
+        self.unbound = harness.Unbound({}, extra='  local-zone: "." static\n' + lines)
+        self.address = self.unbound.address
+
+    def start(self):
+        self.unbound.start()
+        return self
+
+    def stop(self):
+        self.unbound.stop()
+
+
+def single(host, world, ca=None, lets_encrypt=None, config=None, **more):
+    """A Renewing without a domain, for HOST alone."""
+    return Renewing(ca, merged({"resolvers": ["%s:%d" % world.address]}, lets_encrypt or {}), merged(
+        {"dns": {"active": False, "domain": None},
+         "dnsLess": {"isActive": True, "publicUrl": "https://" + host}}, config or {}), **more)
 
 
 # ---- looking ------------------------------------------------------------------------------------
@@ -342,6 +398,27 @@ def shown(address, root_file, name=DOMAIN):
     return pems(done.stdout)
 
 
+def fetched(port, root_file, name=DOMAIN, path="/healthz"):
+    """What curl gets of PATH, believing ROOT_FILE alone."""
+    return web.curl("--cacert", root_file, "--resolve", f"{name}:{port}:127.0.0.1",
+                    f"https://{name}:{port}{path}")
+
+
+def asked_over_tls(port, root_file, name=DOMAIN):
+    """One question over DNS over TLS, believing ROOT_FILE alone; a Reply."""
+    trust = ssl.create_default_context(cafile=root_file)
+    with socket.create_connection(("127.0.0.1", port), 5) as tcp, \
+            trust.wrap_socket(tcp, server_hostname=name) as tls:
+        wire = harness.query("@", "SOA")
+        tls.sendall(len(wire).to_bytes(2, "big") + wire)
+        got = b""
+        while len(got) < 2 or len(got) < 2 + int.from_bytes(got[:2], "big"):
+            more = tls.recv(65536)
+            assert more, "closed before the answer"
+            got += more
+        return harness.Reply(got[2:])
+
+
 def pems(text):
     return re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", text, re.S)
 
@@ -376,6 +453,23 @@ def alternative(pem):
 def issuer(pem):
     """Common name of who signed it."""
     return re.search(r"CN = (.*)", openssl("x509", "-noout", "-issuer", input=pem)).group(1).strip()
+
+
+def subject(pem):
+    """Its own common name."""
+    return re.search(r"CN = (.*)", openssl("x509", "-noout", "-subject", input=pem)).group(1).strip()
+
+
+def dates(pem):
+    """notBefore and notAfter, seconds since the epoch."""
+    said = openssl("x509", "-noout", "-dates", input=pem)
+    return tuple(ssl.cert_time_to_seconds(line.split("=")[1]) for line in said.strip().splitlines())
+
+
+def matched(pattern, text):
+    """What PATTERN finds in TEXT, whatever its case; None."""
+    found = re.search(pattern, text, re.I)
+    return found and found.group(0)
 
 
 def serial_of(pem):
