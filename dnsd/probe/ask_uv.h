@@ -35,13 +35,15 @@ struct probe_answer {
     int64_t took_ms;
     uint16_t size; /* of the packet */
 };
-/* ERR_TIMEOUT, ERR_UNAVAIL (refused, unreachable, no such address family here), ERR_MALFORMED (an answer
- * that is no DNS: of the last one), ERR_CANCELED. INFO names server and transport. */
+/* ERR_TIMEOUT; ERR_UNAVAIL (refused, unreachable, cut); ERR_NOTFOUND (no way there from this machine: no
+ * route, no such address family: says nothing about the server); ERR_MALFORMED (something came that is no
+ * DNS, and no answer after it); ERR_CANCELED; ERR_NOMEM. INFO names server and transport. */
 typedef void probe_cb(void *ctx, enum err e, const struct err_info *info,
                       const struct probe_answer *answer);
 
 void probe_open(uv_loop_t *loop, struct probe **out);
 struct probe_call;
+/* Never NULL; good until the callback is called. A question is a few KB; aborts without memory. */
 struct probe_call *probe_ask(struct probe *p, const struct probe_question *q, probe_cb *cb,
                              void *ctx);
 void probe_cancel(struct probe_call *call);
