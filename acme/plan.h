@@ -2,9 +2,10 @@
  * decision with its reason comes out.
  *
  * Without renewal information: at a third of the lifetime left, at half of it for lifetimes below ten
- * days; with renewBeforeDays, if that is earlier. With it (RFC 9773): at a moment of the window that
- * was drawn at random once and is kept. In either case urgent when a tenth of the lifetime is left.
- * The lifetime is what the certificate says, so 160 hours, 45 and 90 days need no setting.
+ * days. With it (RFC 9773): at a moment of the window that was drawn at random once and is kept. In either
+ * case at renewBeforeDays, if that is earlier (but never before a third of the lifetime is over: 30 days
+ * make no sense with 160 hours), and urgent when a tenth of the lifetime is left. The lifetime is what
+ * the certificate says, so 160 hours, 45 and 90 days need no setting.
  *
  * The ledger (store_attempt) is asked before each order; a restart does not empty it:
  *   - no two orders within PLAN_ORDER_MS; no two certificates for the same names within PLAN_FLOOR_MS;
@@ -12,8 +13,13 @@
  *   - at most PLAN_AUTHZ_MAX failed authorizations in an hour;
  *   - after failures in a row: 1, 10, 100 minutes, then a day (each 20 % more or less, at random);
  *   - never before what the CA said in Retry-After, never while the account is paused.
- * An override (force-renew) names the one gate that it passes over; what the CA said is never
- * passed over.
+ * Rehearsals count in the backoff, and in nothing else. An attempt that nobody told the end of (its
+ * maker died) counts as a failure. Rows of another directory do not count, and neither do rows that are
+ * PLAN_AHEAD_MS in the future: some clock was wrong then.
+ *
+ * An override (force-renew) names the one gate that it passes over, in the word of plan_why_text():
+ * "order", "floor", "certs", "authz", "backoff"; and "paused", for whoever has unpaused the account at
+ * the CA. Retry-After is never passed over.
  */
 #ifndef ACME_PLAN_H
 #define ACME_PLAN_H
@@ -29,12 +35,9 @@
 #define PLAN_CERTS_MAX 4
 #define PLAN_AUTHZ_MAX 4
 #define PLAN_WINDOW_MS (7 * 86400000LL) /* how far back the ledger is read */
+#define PLAN_AHEAD_MS  3600000
+#define PLAN_WAIT_MS   86400000 /* the next decision is never further away */
 #define PLAN_TEXT_MAX  160
-
-/* Lifetimes of seconds in tests: every fixed time above is multiplied by this (1 = as above). */
-struct plan_times {
-    double scale;
-};
 
 struct plan_input {
     int64_t now_ms;
@@ -49,8 +52,9 @@ struct plan_input {
     int64_t renew_before_days; /* -1: unset */
     bool forced;               /* a job waits */
     const char *override;      /* of the job; "" */
-    uint64_t random;           /* for jitter */
-    double scale;              /* 1; tests: less */
+    uint64_t random; /* for jitter; the same one for as long as there is somebody to keep it */
+    double
+        scale; /* 1; tests, with lifetimes of seconds: every fixed time above is multiplied by it */
 };
 
 enum plan_what { PLAN_WAIT, PLAN_ORDER };
@@ -73,7 +77,8 @@ enum plan_why {
 struct plan {
     enum plan_what what;
     enum plan_why why;
-    int64_t at_ms;     /* PLAN_WAIT: when to decide again (wall clock), at the latest */
+    int64_t at_ms; /* PLAN_WAIT: when to decide again (wall clock), at the latest; in the future */
+    int64_t opens_ms;  /* PLAN_GATE_*: when that gate opens (wall clock); 0: when somebody acts */
     int64_t renew_ms;  /* when it is, or was, due; 0: there is no certificate */
     unsigned failures; /* in a row */
     unsigned certs_left, authz_left, orders_left; /* of the budgets; for metrics */
@@ -81,6 +86,10 @@ struct plan {
 };
 void plan_make(const struct plan_input *in, struct plan *out);
 const char *plan_why_text(enum plan_why why); /* one word per reason: "not-due", "backoff", ... */
+/* The ledger knows of a rehearsal at directory STAGING that went well, in PLAN_WINDOW_MS. */
+bool plan_rehearsed(const struct plan_input *in, const char *staging);
+/* "3 min", "29 d": for people. */
+void plan_span_text(int64_t ms, char out[24]);
 
 /* The moment in an ARI window, for a row of acme_renewal: evenly at random (RFC 9773 §4.2), now if the
  * window is over. */
