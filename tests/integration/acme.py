@@ -25,6 +25,8 @@ import time
 import urllib.error
 import urllib.request
 
+from cryptography import x509
+
 import harness
 import web
 from harness import DOMAIN, free_port, merged, until
@@ -302,12 +304,12 @@ class Renewing(harness.Dnsd):
 
     # -- what is stored --
 
-    def table(self, name, order="rowid"):
+    def table(self, name):
         """Rows of a table as dicts."""
         db = sqlite3.connect(self.database, timeout=10)
         db.row_factory = sqlite3.Row
         try:
-            return [dict(row) for row in db.execute(f"SELECT * FROM {name} ORDER BY {order}")]
+            return [dict(row) for row in db.execute("SELECT * FROM " + name)]
         finally:
             db.close()
 
@@ -380,10 +382,7 @@ def leaf_at(address, name=DOMAIN, source=None):
 
 def serial_at(address, name=DOMAIN):
     der = leaf_at(address, name)
-    if der is None:
-        return None
-    return plain(openssl("x509", "-noout", "-serial", input=ssl.DER_cert_to_PEM_cert(der))
-                 .split("=")[1].strip())
+    return der and f"{x509.load_der_x509_certificate(der).serial_number:x}"
 
 
 def shown(address, root_file, name=DOMAIN):

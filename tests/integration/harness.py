@@ -839,7 +839,7 @@ class Tcp:
 INSIDE = os.environ.get("DNSD_TEST_NAMESPACE") == "1"
 
 
-def rerun_in_namespace(path, *flags):
+def rerun_in_namespace(path, *flags, deadline_s=300):
     """Runs the tests of file PATH again under `unshare -Ur FLAGS`: root in a user namespace, with (-n)
     a loopback whose ports and addresses belong to nobody else, or (-m) mounts nobody else sees. The
     file defines its tests if INSIDE, and otherwise one test that calls this."""
@@ -847,7 +847,7 @@ def rerun_in_namespace(path, *flags):
         [package_program("unshare"), "-Ur", *flags, sys.executable, "-m", "pytest", "-q", "-x", "-rA",
          "-p", "no:cacheprovider", path],
         env=dict(os.environ, DNSD_TEST_NAMESPACE="1"), capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=300, check=False)
+        stdin=subprocess.DEVNULL, timeout=deadline_s, check=False)
     print(done.stdout)
     print(done.stderr)
     assert done.returncode == 0, "the tests inside the namespace failed, see above"
