@@ -11,8 +11,9 @@
  *
  * <name> is the hostname; a wildcard's is `wildcard.<rest>`. The paths for others are
  * <tlsDir>/<name>/{fullchain,privkey}.pem, links through `current`, so that both change at one moment;
- * plain files that an earlier program left there are replaced. Folders are 0700 and files 0600,
- * created so (the service's account alone reads them). The two generations before the present one are
+ * plain files that an earlier program left there become a generation like any other. Folders are 0700
+ * and files 0600, created so (the service's account alone reads them); tlsDir itself may be open to
+ * readers. <generation> is number-issued_ms-xxxxxxxx, the beginning of the SHA-256 of fullchain.pem. The two generations before the present one are
  * kept; older ones are overwritten and removed. What was deleted or damaged is found at the next look
  * (CERT_SYNC_LOOK_MS, inotify is not needed) and made again, from the row or from the files' own
  * generation. With neither (no store yet, at the start) the files are what is shown.
@@ -21,13 +22,23 @@
  * the switch, key first, each by a rename.
  *
  * A hook's end is kept and shown; a failed one is run again with the same pauses, up to
- * CERT_SYNC_HOOK_TRIES times per generation. It never undoes anything. It gets PRYV_CERT_HOSTNAME,
- * PRYV_CERT_PATH, PRYV_CERT_KEYPATH, PATH and nothing else of the environment, no arguments, an
- * empty stdin; the first CERT_SYNC_HOOK_TEXT octets of what it says are kept; it is stopped after
+ * CERT_SYNC_HOOK_TRIES times per generation. It never undoes anything. Its success is noted beside the
+ * generation, so after a restart it is run for one that it has not seen, and for no other. It must be
+ * root's or the service's own, and nobody else's to write. It gets PRYV_CERT_HOSTNAME,
+ * PRYV_CERT_PATH, PRYV_CERT_KEYPATH, a PATH of the system's folders and nothing else of an environment,
+ * no arguments, an empty stdin; the first CERT_SYNC_HOOK_TEXT octets of what it says are kept; it is stopped after
  * CERT_SYNC_HOOK_MS, its process group with it.
  *
- * A generation older than the one that was last shown here is refused (ERR_DENIED), so that an old row
- * put back by somebody does not bring an old certificate back.
+ * A generation older than the one that was last shown here (as `current` says) is refused (ERR_DENIED),
+ * so that an old row put back by somebody does not bring an old certificate back. Older is what was
+ * issued earlier and, where both are counted (generation 1 and up), has no higher number either; what was
+ * issued at the same moment, under a lower number. So a predecessor's row (0) after ours counts if it was
+ * issued later: an operator may go back, and forth again, and numbers that begin anew are no trap. Who
+ * must go back further removes <tlsDir>/<name>.
+ *
+ * A certificate with a flaw (expired, or not exactly the wanted names, though good for the hostname) is
+ * taken over only where there is nothing without one, and told loudly. One that is not valid yet is
+ * tried again; it is shown only if the files already have it.
  *
  * Threads: the loop's. Memory: what is offered is copied; pairs are lent to ON_PAIR.
  */
@@ -73,7 +84,7 @@ struct cert_sync_options {
     const struct clk *clock;          /* borrowed */
     cert_sync_pair_cb *on_pair;
     cert_sync_ready_cb *on_ready; /* NULL: nobody wants to know */
-    void *ctx; /* borrowed */
+    void *ctx;                    /* borrowed */
 };
 /* Blocks (boot): makes and repairs the folders, takes the folder's lock. ERR_BUSY: another dnsd
  * has it; ERR_DENIED, ERR_IO: INFO names the path and the remedy. The files' own pair, if there is a

@@ -35,7 +35,8 @@ struct proc {
     unsigned open;    /* handles */
     bool exited, closing;
     bool stopping;
-    bool told; /* there is somebody to tell of the end */
+    bool told;  /* there is somebody to tell of the end */
+    bool group; /* it leads one */
     int64_t status;
     int signal;
     void (*on_line)(void *ctx, const char *line);
@@ -279,6 +280,7 @@ static struct proc *new_proc(uv_loop_t *loop, const struct proc_options *options
     p->on_line = options->on_line;
     p->on_exit = options->on_exit;
     p->ctx = options->ctx;
+    p->group = options->group;
     uv_timer_init(loop, &p->timer);
     uv_pipe_init(loop, &p->out, 0);
     p->timer.data = p->out.data = p->process.data = p;
@@ -303,15 +305,20 @@ static enum err open_pipe(struct proc *p, int *write_end, struct err_info *info)
     return ERR_OK;
 }
 
-static int spawn(uv_loop_t *loop, struct proc *p, char **args, int out)
+static int spawn(uv_loop_t *loop, struct proc *p, char **args, char **env, int out)
 {
     uv_stdio_container_t stdio[3] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = out},
         {.flags = UV_INHERIT_FD, .data.fd = out},
     };
-    uv_process_options_t o = {
-        .exit_cb = on_exited, .file = SELF, .args = args, .stdio_count = 3, .stdio = stdio};
+    uv_process_options_t o = {.exit_cb = on_exited,
+                              .file = SELF,
+                              .args = args,
+                              .env = env,
+                              .flags = p->group ? UV_PROCESS_DETACHED : 0,
+                              .stdio_count = 3,
+                              .stdio = stdio};
     int rc = uv_spawn(loop, &p->process, &o);
     p->process.data = p;
     return rc;
@@ -357,7 +364,7 @@ enum err proc_start(uv_loop_t *loop, const struct proc_options *options, struct 
     int write_end = -1;
     e = open_pipe(p, &write_end, info);
     if (e == ERR_OK) {
-        int rc = spawn(loop, p, args, write_end);
+        int rc = spawn(loop, p, args, (char **)options->env, write_end);
         close(write_end);
         e = rc == 0 ? ERR_OK : err_set(info, ERR_IO, "cannot start %s: %s", path, uv_strerror(rc));
     } else {
@@ -397,4 +404,16 @@ void proc_stop(struct proc *p, unsigned wait_ms)
     p->stopping = true;
     uv_process_kill(&p->process, SIGTERM);
     uv_timer_start(&p->timer, on_patience_over, wait_ms, 0);
+}
+
+void proc_kill(struct proc *p)
+{
+    if (p->exited) { /* its number may be somebody else's by now */
+        return;
+    }
+    /* The leader, too: it may not have become one yet, before its exec. */
+    if (p->group) {
+        kill(-p->process.pid, SIGKILL);
+    }
+    uv_process_kill(&p->process, SIGKILL);
 }

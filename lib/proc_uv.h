@@ -3,7 +3,7 @@
  * The child dies with us: it is started through our own program (argument PROC_CHILD_WORD, handled
  * by proc_child_main() first thing in main()), which asks the kernel for SIGKILL at its parent's
  * death and then becomes the wanted program. It inherits no file descriptor but 0 (empty), 1 and 2
- * (the pipe to us), a clean signal mask and the environment.
+ * (the pipe to us), a clean signal mask and, unless it is given another, the environment.
  *
  * Threads: the loop's. The process must be started from the thread that will live as long as the
  * program (the kernel's promise is about the parent's thread), and SIGCHLD must not be blocked.
@@ -11,6 +11,7 @@
 #ifndef LIB_PROC_UV_H
 #define LIB_PROC_UV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -26,6 +27,9 @@ void proc_child_main(int argc, char **argv);
 
 struct proc_options {
     const char *const *argv; /* argv[0]: a path, or a name looked up in PATH. Copied */
+    const char *const
+        *env;   /* "NAME=value", ..., NULL: all of its environment; NULL: ours. Copied */
+    bool group; /* a session and a process group of its own */
     void (*on_line)(void *ctx, const char *line); /* of stdout and stderr; may be NULL */
     /* It has ended and all it said was read. SIGNAL 0: exited with STATUS. May not start another
      * operation on the struct proc, which is gone afterwards. */
@@ -42,5 +46,7 @@ enum err proc_find(const char *program, struct err_info *info) MUST_USE;
 int proc_pid(const struct proc *p); /* 0: it has ended */
 /* SIGTERM now, SIGKILL after WAIT_MS; on_exit() comes as always. Idempotent. */
 void proc_stop(struct proc *p, unsigned wait_ms);
+/* SIGKILL now, to its whole group if it has one of its own; on_exit() comes as always. */
+void proc_kill(struct proc *p);
 
 #endif

@@ -24,9 +24,10 @@ struct tls_looked {
 typedef void tls_look_cb(void *ctx, enum err e, const struct err_info *info,
                          const struct tls_looked *looked);
 struct tls_look;
-/* NAME: for SNI; NULL: none. ALPN: one protocol; NULL: none. */
+/* NAME: for SNI; NULL: none. ALPN: one protocol; NULL: none. NULL: no memory; nobody is told more. */
 struct tls_look *tls_look_start(uv_loop_t *loop, const struct sockaddr_storage *address,
                                 const char *name, const char *alpn, tls_look_cb *cb, void *ctx);
+/* The callback comes as always, with ERR_CANCELED. */
 void tls_look_cancel(struct tls_look *l);
 
 #endif
