@@ -180,7 +180,7 @@ enum err acme_order_read(const char *body, size_t len, struct acme_order_object 
         e = read_order(root, out, info);
     }
     json_decref(root);
-    return e == ERR_OK ? e : err_prefix(info, e, "order");
+    return e == ERR_OK ? e : err_prefix(info, e, "order: ");
 }
 
 /* --- account (§7.1.2), renewal information (RFC 9773 §4.2) --------------------------------- */
@@ -196,7 +196,7 @@ enum err acme_account_read(const char *body, size_t len, struct acme_account_obj
         object_url_if(root, "orders", out->orders);
     }
     json_decref(root);
-    return e == ERR_OK ? e : err_prefix(info, e, "account");
+    return e == ERR_OK ? e : err_prefix(info, e, "account: ");
 }
 
 static enum err read_time(const json_t *object, const char *key, int64_t *out,
@@ -237,5 +237,5 @@ enum err acme_renewal_info_read(const char *body, size_t len, struct acme_renewa
         e = read_window(root, out, info);
     }
     json_decref(root);
-    return e == ERR_OK ? e : err_prefix(info, e, "renewal information");
+    return e == ERR_OK ? e : err_prefix(info, e, "renewal information: ");
 }

@@ -56,7 +56,7 @@ enum err acme_challenge_read(const char *body, size_t len, struct acme_challenge
         e = read_challenge(root, out, info);
     }
     json_decref(root);
-    return e == ERR_OK ? e : err_prefix(info, e, "challenge");
+    return e == ERR_OK ? e : err_prefix(info, e, "challenge: ");
 }
 
 /* Those of types that we know (KNOWN) or do not, as far as there is room. */
@@ -123,7 +123,7 @@ enum err acme_authorization_read(const char *body, size_t len, struct acme_autho
         e = read_authorization(root, out, info);
     }
     json_decref(root);
-    return e == ERR_OK ? e : err_prefix(info, e, "authorization");
+    return e == ERR_OK ? e : err_prefix(info, e, "authorization: ");
 }
 
 /* --- answers ------------------------------------------------------------------------------ */

@@ -77,5 +77,5 @@ enum err acme_directory_read(const char *body, size_t len, struct acme_directory
         e = read_directory(root, out, info);
     }
     json_decref(root);
-    return e == ERR_OK ? e : err_prefix(info, e, "directory");
+    return e == ERR_OK ? e : err_prefix(info, e, "directory: ");
 }
