@@ -36,6 +36,8 @@ struct renewer_options {
                        void (*ready)(void *ready_ctx), void *ready_ctx);
     bool (*better)(void *ctx);    /* a live core of higher rank was heard */
     void (*on_stored)(void *ctx); /* another certificate is in the store */
+    /* An order has come to STATE, and that is saved. NULL: nobody wants to know. */
+    void (*on_step)(void *ctx, const char *state);
     void (*on_alarm)(void *ctx, unsigned level,
                      int64_t left_ms); /* 25, 10, 5 % left, over: once each */
     void *ctx;                         /* borrowed */
@@ -51,6 +53,13 @@ void renewer_use_store(struct renewer *r, struct store *store, void (*on_gone)(v
 void renewer_wake(struct renewer *r);
 /* Gives the lease back if nothing is under way. */
 void renewer_close(struct renewer *r, void (*done)(void *ctx), void *ctx);
+
+/* Failed orders by the problem's type ("": ours); what is over RENEWER_FAILURES_MAX counts as "other". */
+#define RENEWER_FAILURES_MAX 16
+struct renewer_failure {
+    char type[ACME_TYPE_MAX];
+    uint64_t count;
+};
 
 struct renewer_view {
     bool holds;         /* the lease */
@@ -68,6 +77,8 @@ struct renewer_view {
     int64_t skew_ms;              /* CA's clock minus ours */
     struct {
         uint64_t orders_ok, orders_failed, challenges_ok, challenges_failed;
+        const struct renewer_failure *failures; /* borrowed */
+        size_t failures_count;
     } counts; /* since the start */
 };
 void renewer_view(const struct renewer *r, struct renewer_view *out);
