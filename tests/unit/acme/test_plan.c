@@ -450,6 +450,8 @@ static void an_override_passes_one_gate(void **state)
         t.in.override = gates[i].word;
         t.in.forced = false;
         NEED("not-due");
+        due();
+        NEED(gates[i].word); /* the word of a job that is over */
     }
     setup(state);
     t.in.forced = true;
