@@ -37,36 +37,6 @@ enum err cert_key_new(struct cert_key **out, struct err_info *info)
     return e == ERR_OK ? wrap(pkey, out, info) : e;
 }
 
-/* Called for what is encrypted. There is nobody to ask. */
-static int no_password(char *buf, int size, int writing, void *asked)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    *(bool *)asked = true;
-    return -1;
-}
-
-static enum err read_pem(const void *pem, size_t len, EVP_PKEY **out, struct err_info *info)
-{
-    bool asked = false;
-    BIO *b = BIO_new_mem_buf(pem, (int)len);
-    if (b == NULL) {
-        return make_error(info, ERR_NOMEM, "cannot read a key");
-    }
-    *out = PEM_read_bio_PrivateKey(b, NULL, no_password, &asked);
-    BIO_free(b);
-    if (*out != NULL) {
-        ERR_clear_error(); /* of the formats that were tried before */
-        return ERR_OK;
-    }
-    enum err e = make_error(NULL, ERR_MALFORMED, ""); /* which format gave up last says nothing */
-    return asked ? err_set(info, ERR_MALFORMED, "the key is encrypted; it must have no password")
-                 : err_set(info, e,
-                           e == ERR_NOMEM ? "no memory to read a key"
-                                          : "the text holds no private key");
-}
-
 static bool is_p256(const EVP_PKEY *pkey)
 {
     char group[64] = "";
@@ -94,12 +64,7 @@ enum err cert_key_from_pem(const void *pem, size_t len, struct cert_key **out,
                            struct err_info *info)
 {
     EVP_PKEY *pkey = NULL;
-    if (len > CERT_KEY_PEM_MAX) {
-        return err_set(info, ERR_MALFORMED, "the key's text is larger than %d bytes",
-                       CERT_KEY_PEM_MAX);
-    }
-    ERR_clear_error();
-    enum err e = read_pem(pem, len, &pkey, info);
+    enum err e = make_read_key(pem, len, &pkey, info);
     e = e == ERR_OK ? check(pkey, info) : e;
     if (e == ERR_OK) {
         return wrap(pkey, out, info);

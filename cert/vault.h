@@ -8,7 +8,8 @@
  *
  * Keys travel as PKCS #8 PEM. The predecessor's sealed texts open whatever they are bound to.
  * Threads: any; a vault is read-only. Errors: those of lib/seal.h; ERR_MALFORMED also: what was opened
- * is not a key. Failures to open are counted (cert_vault_failures()).
+ * is not a private key (of any kind: the predecessor's are RSA). Failures to open are counted
+ * (cert_vault_failures()).
  */
 #ifndef CERT_VAULT_H
 #define CERT_VAULT_H
@@ -26,7 +27,7 @@ struct cert_vault_place {
 };
 
 /* KEYS: base64 of 32 octets each (letsEncrypt.atRestKey). ERR_MALFORMED names the position, never the
- * key. */
+ * key; ERR_LIMIT, ERR_CONFLICT (one is there twice), ERR_NOMEM, ERR_IO. */
 enum err cert_vault_new(const char *const *keys, size_t count, struct cert_vault **out,
                         struct err_info *info) MUST_USE;
 void cert_vault_free(struct cert_vault *v);
