@@ -31,7 +31,11 @@ static const char FORCE_DELETE_SQL[] = "DELETE FROM keyValue WHERE key = '" KEY_
 static const char DELETE_SQL[] =
     "DELETE FROM keyValue WHERE key = '" KEY_CORE "' || ?1 AND NOT EXISTS"
     " (SELECT 1 FROM keyValue AS u WHERE " IS_USER("u.key") " AND u.value = ?1)";
-static const char FORGET_SQL[] = "DELETE FROM heartbeat WHERE core = ?1";
+static const char *const forget[] = {
+    "DELETE FROM heartbeat WHERE core = ?1",
+    "DELETE FROM acme_witness WHERE core = ?1",
+};
+#define FORGET_COUNT (sizeof forget / sizeof forget[0])
 static const char WHY_NOT_SQL[] =
     "SELECT (SELECT count(*) FROM keyValue WHERE key = '" KEY_CORE "' || ?1),"
     " (SELECT count(*) FROM keyValue AS u WHERE " IS_USER("u.key") " AND u.value = ?1)";
@@ -193,7 +197,7 @@ void store_core_put(struct store *s, const struct store_core *core, enum store_p
 
 struct delete_op {
     struct op op;
-    struct backend_statement statements[2];
+    struct backend_statement statements[1 + FORGET_COUNT];
     const char *id; /* in op.pool */
     store_done_cb *cb;
     void *ctx; /* borrowed */
@@ -240,7 +244,9 @@ void store_core_delete(struct store *s, const char *id, bool force, store_done_c
     o->id = pool_text(&o->op.pool, id);
     op_statement(&o->op, &o->statements[0], force ? FORCE_DELETE_SQL : DELETE_SQL, true,
                  OP_ARGS(OP_TEXT(id)));
-    op_statement(&o->op, &o->statements[1], FORGET_SQL, false, OP_ARGS(OP_TEXT(id)));
-    o->op.batch = (struct backend_batch){.statements = o->statements, .count = 2};
+    for (size_t i = 0; i < FORGET_COUNT; i++) {
+        op_statement(&o->op, &o->statements[1 + i], forget[i], false, OP_ARGS(OP_TEXT(id)));
+    }
+    o->op.batch = (struct backend_batch){.statements = o->statements, .count = 1 + FORGET_COUNT};
     op_start_batch(&o->op);
 }

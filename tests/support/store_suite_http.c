@@ -108,11 +108,11 @@ static void certs_list(struct suite *t)
                      "\"chainPem\":\"y\",\"keyPem\":\"z\",\"issuedAt\":1763737838000,"
                      "\"expiresAt\":1771513838000}'), ('tls-cert/*.mc.example.com',"
                      " '{\"expiresAt\":2.5,\"issuedAt\":1e3}'), ('tls-cert/none', '{}'),"
-                     " ('tls-cert/null', '{\"issuedAt\":null,\"expiresAt\":7}'),"
+                     " ('tls-cert/null', '{\"issuedAt\":null,\"expiresAt\":7,\"generation\":3}'),"
                      " ('tls-cert0', '{}'), ('tls-cer', '{}'), ('tls-cert', '{}')");
     assert_err(ERR_OK, sync_certs(&t->a));
-    assert_string_equal("*.mc.example.com(1000,2) mc.example.com(1763737838000,1771513838000)"
-                        " none(0,0) null(0,7)",
+    assert_string_equal("*.mc.example.com(1000,2,0) mc.example.com(1763737838000,1771513838000,0)"
+                        " none(0,0,0) null(0,7,3)",
                         t->a.out.text);
 }
 
@@ -122,9 +122,11 @@ static void certs_unreadable(struct suite *t)
                      " ('tls-cert/c', '[1]'), ('tls-cert/d', '{\"issuedAt\":\"1\"}'),"
                      " ('tls-cert/e', '{\"expiresAt\":true}'), ('tls-cert/f', '{\"issuedAt\":1'),"
                      " ('tls-cert/g', '\"x\"'), ('tls-cert/h', '{\"expiresAt\":[5]}'),"
-                     " ('tls-cert/i', '5'), ('tls-cert/it''s', '{\"issuedAt\":3}')");
+                     " ('tls-cert/i', '5'), ('tls-cert/j', '{\"generation\":\"1\"}'),"
+                     " ('tls-cert/k', '{\"generation\":1.5}'),"
+                     " ('tls-cert/it''s', '{\"issuedAt\":3}')");
     assert_err(ERR_OK, sync_certs(&t->a));
-    assert_string_equal("it's(3,0)", t->a.out.text);
+    assert_string_equal("it's(3,0,0)", t->a.out.text);
 }
 
 /* ---- records, all of them -------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ extern const struct suite_test suite_feed[];
 extern const struct suite_test suite_many[];
 extern const struct suite_test suite_place[];
 extern const struct suite_test suite_http[];
+extern const struct suite_test suite_lease[];
+extern const struct suite_test suite_acme[];
+extern const struct suite_test suite_cert[];
 
 void suite_execute(struct suite *t, const char *sql);
 void suite_open_b(struct suite *t);

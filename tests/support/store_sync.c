@@ -1,4 +1,4 @@
-#include "store_sync.h"
+#include "store_sync_priv.h"
 
 #include <string.h>
 
@@ -64,13 +64,7 @@ void sync_wait_count(uv_loop_t *loop, const unsigned *count, unsigned n)
 
 /* ---- one operation --------------------------------------------------------------------------- */
 
-struct sync_op {
-    struct sync *y;
-    enum err e;
-    size_t left; /* scan: how many rows more */
-};
-
-static void begin(struct sync *y)
+void sync_begin(struct sync *y)
 {
     y->done = false;
     y->info.text[0] = '\0';
@@ -78,7 +72,7 @@ static void begin(struct sync *y)
     str_append(&y->out, "");
 }
 
-static void ended(struct sync_op *o, enum err e, const struct err_info *info)
+void sync_ended(struct sync_op *o, enum err e, const struct err_info *info)
 {
     assert_false(o->y->done); /* exactly once */
     o->e = e;
@@ -88,7 +82,7 @@ static void ended(struct sync_op *o, enum err e, const struct err_info *info)
     o->y->done = true;
 }
 
-static enum err finish(struct sync_op *o)
+enum err sync_finish(struct sync_op *o)
 {
     assert_false(o->y->done); /* never inside the call that started it */
     sync_wait(o->y->loop, &o->y->done);
@@ -98,16 +92,16 @@ static enum err finish(struct sync_op *o)
     return o->e;
 }
 
-static void item(struct sync *y)
+void sync_item(struct sync *y)
 {
     if (y->out.len > 0) {
         str_append(&y->out, " ");
     }
 }
 
-static void on_done(void *ctx, enum err e, const struct err_info *info)
+void sync_on_done(void *ctx, enum err e, const struct err_info *info)
 {
-    ended(ctx, e, info);
+    sync_ended(ctx, e, info);
 }
 
 /* ---- open, close, feed ----------------------------------------------------------------------- */
@@ -117,7 +111,7 @@ static void on_open(void *ctx, enum err e, const struct err_info *info, struct s
     struct sync_op *o = ctx;
     assert_true((e == ERR_OK) == (s != NULL));
     o->y->store = s;
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_open(struct sync *y, uv_loop_t *loop, const struct store_options *options)
@@ -125,9 +119,9 @@ enum err sync_open(struct sync *y, uv_loop_t *loop, const struct store_options *
     struct sync_op o = {.y = y};
     str_free(&y->out);
     *y = (struct sync){.loop = loop};
-    begin(y);
+    sync_begin(y);
     store_open(loop, options, on_open, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static void on_closed(void *ctx)
@@ -153,20 +147,20 @@ static void on_state(void *ctx, enum err e, const struct err_info *info,
     if (e == ERR_OK) {
         o->y->state = *state;
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_state(struct sync *y)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_state(y->store, on_state, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static void put_row(struct sync *y, const struct store_row *row)
 {
-    item(y);
+    sync_item(y);
     str_append(&y->out, row->key);
     str_append(&y->out, row->value != NULL ? "=" : "-");
     str_append(&y->out, row->value != NULL ? row->value : "");
@@ -184,15 +178,15 @@ static void on_feed(void *ctx, enum err e, const struct err_info *info,
         o->y->more = feed->more;
         o->y->pruned = feed->pruned;
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_feed(struct sync *y, uint64_t after, size_t max)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_feed_read(y->store, after, max, on_feed, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static bool on_row(void *ctx, const struct store_row *row)
@@ -209,9 +203,9 @@ static bool on_row(void *ctx, const struct store_row *row)
 enum err sync_scan(struct sync *y, const char *prefix, size_t max)
 {
     struct sync_op o = {.y = y, .left = max};
-    begin(y);
+    sync_begin(y);
     store_scan(y->store, prefix, on_row, on_state, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static void on_change(void *ctx)
@@ -233,23 +227,23 @@ static void on_record(void *ctx, enum err e, const struct err_info *info,
     if (e == ERR_OK) {
         str_append(&o->y->out, record->json);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_record_get(struct sync *y, const char *name)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_record_get(y->store, name, on_record, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 enum err sync_records(struct sync *y, const struct store_record_change *changes, size_t count)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_records_apply(y->store, changes, count, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_records_apply(y->store, changes, count, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 enum err sync_record(struct sync *y, const char *name, const char *expect, const char *value)
@@ -265,32 +259,32 @@ static void on_user(void *ctx, enum err e, const struct err_info *info,
     if (e == ERR_OK) {
         str_append(&o->y->out, user->core);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_user_get(struct sync *y, const char *name)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_user_get(y->store, name, on_user, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 enum err sync_user_put(struct sync *y, const char *name, const char *core, enum store_put how)
 {
     struct sync_op o = {.y = y};
     struct store_user user = {.name = name, .core = core};
-    begin(y);
-    store_user_put(y->store, &user, how, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_user_put(y->store, &user, how, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 enum err sync_user_delete(struct sync *y, const char *name)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_user_delete(y->store, name, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_user_delete(y->store, name, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 static void on_tally(void *ctx, enum err e, const struct err_info *info,
@@ -300,15 +294,15 @@ static void on_tally(void *ctx, enum err e, const struct err_info *info,
     if (e == ERR_OK) {
         o->y->tally = *tally;
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_load(struct sync *y, const struct store_user *users, size_t count)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_users_load(y->store, users, count, on_tally, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 /* ---- cores and challenges -------------------------------------------------------------------- */
@@ -320,7 +314,7 @@ static const char *or_dash(const char *text)
 
 static void put_core(struct sync *y, const struct store_core *c)
 {
-    item(y);
+    sync_item(y);
     str_appendf(&y->out, "%s(%s,%s,%s,%s,%s,%s):%llu", c->id, or_dash(c->url), or_dash(c->ip),
                 or_dash(c->ipv6), or_dash(c->cname), or_dash(c->hosting),
                 c->available ? "yes" : "no", (unsigned long long)c->users);
@@ -333,31 +327,31 @@ static void on_cores(void *ctx, enum err e, const struct err_info *info,
     for (size_t i = 0; i < count; i++) {
         put_core(o->y, &cores[i]);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_cores(struct sync *y)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_cores_list(y->store, on_cores, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 enum err sync_core_put(struct sync *y, const struct store_core *core, enum store_put how)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_core_put(y->store, core, how, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_core_put(y->store, core, how, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 enum err sync_core_delete(struct sync *y, const char *id, bool force)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_core_delete(y->store, id, force, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_core_delete(y->store, id, force, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 static void on_challenges(void *ctx, enum err e, const struct err_info *info,
@@ -365,19 +359,19 @@ static void on_challenges(void *ctx, enum err e, const struct err_info *info,
 {
     struct sync_op *o = ctx;
     for (size_t i = 0; i < count; i++) {
-        item(o->y);
+        sync_item(o->y);
         str_appendf(&o->y->out, "%s=%s(%s,%lld)", list[i].name, list[i].value, list[i].order,
                     (long long)list[i].expires_ms);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_challenges(struct sync *y, const char *name)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_challenges_of(y->store, name, on_challenges, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 enum err sync_challenge_put(struct sync *y, const char *name, const char *value, const char *order,
@@ -386,25 +380,25 @@ enum err sync_challenge_put(struct sync *y, const char *name, const char *value,
     struct sync_op o = {.y = y};
     struct store_challenge c = {
         .name = name, .value = value, .order = order, .expires_ms = expires_ms};
-    begin(y);
-    store_challenge_put(y->store, &c, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_challenge_put(y->store, &c, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 enum err sync_challenge_delete(struct sync *y, const char *name, const char *value)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_challenge_delete(y->store, name, value, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_challenge_delete(y->store, name, value, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 enum err sync_challenges_purge(struct sync *y, int64_t now_ms)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_challenges_purge(y->store, now_ms, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_challenges_purge(y->store, now_ms, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 static void on_beats(void *ctx, enum err e, const struct err_info *info,
@@ -412,28 +406,28 @@ static void on_beats(void *ctx, enum err e, const struct err_info *info,
 {
     struct sync_op *o = ctx;
     for (size_t i = 0; i < count; i++) {
-        item(o->y);
+        sync_item(o->y);
         str_appendf(&o->y->out, "%s=%llu(%llu,%s,%s)", list[i].core,
                     (unsigned long long)list[i].beat, (unsigned long long)list[i].revision,
                     list[i].digest, list[i].detail);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_beats(struct sync *y)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_beats_list(y->store, on_beats, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 enum err sync_beat_put(struct sync *y, const struct store_beat *beat)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_beat_put(y->store, beat, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_beat_put(y->store, beat, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 /* ---- placing and names ----------------------------------------------------------------------- */
@@ -452,16 +446,16 @@ static void on_place(void *ctx, enum err e, const struct err_info *info, enum st
         str_append(&o->y->out, words[how]);
         str_append(&o->y->out, user->core != NULL ? user->core : "");
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_place(struct sync *y, const char *name, const char *label, const char *core)
 {
     struct sync_op o = {.y = y};
     struct store_place place = {.name = name, .label = label, .core = core};
-    begin(y);
+    sync_begin(y);
     store_user_place(y->store, &place, on_place, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static void on_home(void *ctx, enum err e, const struct err_info *info,
@@ -475,15 +469,15 @@ static void on_home(void *ctx, enum err e, const struct err_info *info,
     if (core != NULL) {
         put_core(o->y, core);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_home(struct sync *y, const char *name)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_user_home(y->store, name, on_home, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static void on_taken(void *ctx, enum err e, const struct err_info *info,
@@ -495,15 +489,15 @@ static void on_taken(void *ctx, enum err e, const struct err_info *info,
         str_appendf(&o->y->out, "%s%s%s", taken->record ? "record " : "",
                     taken->core ? "core " : "", taken->user ? "user " : "");
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_taken(struct sync *y, const char *name, const char *user_row)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_name_taken(y->store, name, user_row, on_taken, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 /* ---- tokens, certificates, lists ------------------------------------------------------------- */
@@ -511,17 +505,17 @@ enum err sync_taken(struct sync *y, const char *name, const char *user_row)
 enum err sync_http01_put(struct sync *y, const struct store_http01 *h)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_http01_put(y->store, NULL, h, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_http01_put(y->store, NULL, h, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 enum err sync_http01_delete(struct sync *y, const char *token)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_http01_delete(y->store, token, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_http01_delete(y->store, token, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 static void on_http01(void *ctx, enum err e, const struct err_info *info,
@@ -533,23 +527,23 @@ static void on_http01(void *ctx, enum err e, const struct err_info *info,
         str_appendf(&o->y->out, "%s=%s(%s,%lld)", h->token, h->value, h->order,
                     (long long)h->expires_ms);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_http01_find(struct sync *y, const char *token, int64_t now_ms)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_http01_find(y->store, token, now_ms, on_http01, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 enum err sync_http01_purge(struct sync *y, int64_t now_ms)
 {
     struct sync_op o = {.y = y};
-    begin(y);
-    store_http01_purge(y->store, now_ms, on_done, &o);
-    return finish(&o);
+    sync_begin(y);
+    store_http01_purge(y->store, now_ms, sync_on_done, &o);
+    return sync_finish(&o);
 }
 
 static void on_certs(void *ctx, enum err e, const struct err_info *info,
@@ -557,19 +551,20 @@ static void on_certs(void *ctx, enum err e, const struct err_info *info,
 {
     struct sync_op *o = ctx;
     for (size_t i = 0; i < count; i++) {
-        item(o->y);
-        str_appendf(&o->y->out, "%s(%lld,%lld)", list[i].hostname, (long long)list[i].issued_ms,
-                    (long long)list[i].expires_ms);
+        sync_item(o->y);
+        str_appendf(&o->y->out, "%s(%lld,%lld,%llu)", list[i].hostname,
+                    (long long)list[i].issued_ms, (long long)list[i].expires_ms,
+                    (unsigned long long)list[i].generation);
     }
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_certs(struct sync *y)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_certs_list(y->store, on_certs, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }
 
 static void on_records(void *ctx, enum err e, const struct err_info *info,
@@ -577,17 +572,17 @@ static void on_records(void *ctx, enum err e, const struct err_info *info,
 {
     struct sync_op *o = ctx;
     for (size_t i = 0; i < count; i++) {
-        item(o->y);
+        sync_item(o->y);
         str_appendf(&o->y->out, "%s=%s", list[i].name, list[i].json);
     }
     o->y->more = more;
-    ended(o, e, info);
+    sync_ended(o, e, info);
 }
 
 enum err sync_records_list(struct sync *y, const char *after, size_t max)
 {
     struct sync_op o = {.y = y};
-    begin(y);
+    sync_begin(y);
     store_records_list(y->store, after, max, on_records, &o);
-    return finish(&o);
+    return sync_finish(&o);
 }

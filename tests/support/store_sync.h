@@ -78,13 +78,63 @@ enum err sync_http01_delete(struct sync *y, const char *token);
 enum err sync_http01_find(struct sync *y, const char *token,
                           int64_t now_ms); /* out: "*=value(order,expires)" */
 enum err sync_http01_purge(struct sync *y, int64_t now_ms);
-enum err sync_certs(struct sync *y); /* out: "hostname(issued,expires)" */
+enum err sync_certs(struct sync *y); /* out: "hostname(issued,expires,generation)" */
 /* out: "name=json name=json"; y->more. */
 enum err sync_records_list(struct sync *y, const char *after, size_t max);
 
 /* out: "core=beat(revision,digest,detail)". */
 enum err sync_beats(struct sync *y);
 enum err sync_beat_put(struct sync *y, const struct store_beat *beat);
+
+/* ---- store_sync_acme.c ----------------------------------------------------------------------- */
+
+enum err sync_lease_get(struct sync *y, const char *name); /* out: "holder(term,beat)" */
+enum err sync_lease_take(struct sync *y, const char *name, uint64_t term, uint64_t beat,
+                         const char *holder);
+enum err sync_lease_beat(struct sync *y, const struct store_fence *fence, uint64_t beat);
+enum err sync_lease_release(struct sync *y, const struct store_fence *fence);
+
+enum err sync_challenges_put(struct sync *y, const struct store_fence *fence,
+                             const struct store_challenge *list, size_t count);
+enum err sync_http01_put_under(struct sync *y, const struct store_fence *fence,
+                               const struct store_http01 *h);
+enum err sync_alpn01_put(struct sync *y, const struct store_fence *fence,
+                         const struct store_alpn01 *a);
+enum err sync_alpn01(struct sync *y, int64_t now_ms); /* out: "name=digest(order,expires)" */
+
+/* out, of these: the members in their order, with commas, '-' for NULL. */
+enum err sync_account_get(struct sync *y, const char *directory);
+enum err sync_account_put(struct sync *y, const struct store_fence *fence,
+                          const struct store_account *a);
+enum err sync_accounts(struct sync *y);
+enum err sync_account_reseal(struct sync *y, const struct store_account *expect, const char *key,
+                             const char *pending_key);
+enum err sync_order_get(struct sync *y, const char *hostname);
+enum err sync_order_put(struct sync *y, const struct store_fence *fence,
+                        const struct store_order *order);
+enum err sync_orders(struct sync *y);
+enum err sync_order_end(struct sync *y, const struct store_fence *fence, const char *hostname,
+                        const char *id);
+enum err sync_proofs_reap(struct sync *y, const struct store_fence *fence, int64_t now_ms);
+enum err sync_attempt_put(struct sync *y, const struct store_fence *fence,
+                          const struct store_attempt *a);
+enum err sync_attempts(struct sync *y, const char *hostname, int64_t since_ms, size_t max,
+                       bool latest);
+enum err sync_renewal_get(struct sync *y, const char *hostname);
+enum err sync_renewal_put(struct sync *y, const struct store_fence *fence,
+                          const struct store_renewal *r);
+enum err sync_job_ask(struct sync *y, const struct store_job *job);
+enum err sync_job_get(struct sync *y, const char *id);
+enum err sync_job_open(struct sync *y, const char *hostname);
+enum err sync_job_put(struct sync *y, const struct store_fence *fence, const struct store_job *job);
+enum err sync_witness_put(struct sync *y, const struct store_witness *list, size_t count);
+enum err sync_witnesses(struct sync *y, const char *name, int64_t since_ms);
+/* out: "hostname,issued,expires,generation,cert,chain,key,directory". */
+enum err sync_cert_get(struct sync *y, const char *hostname);
+enum err sync_cert_put(struct sync *y, const struct store_fence *fence,
+                       const struct store_cert_row *row, uint64_t expect);
+enum err sync_cert_reseal(struct sync *y, const char *hostname, const char *expect,
+                          const char *key);
 
 #define assert_err(expected, call) assert_string_equal(err_text(expected), err_text(call))
 
