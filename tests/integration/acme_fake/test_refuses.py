@@ -26,14 +26,15 @@ def foreign_url(member):
 
 
 def subproblems():
-    return problem("rejectedIdentifier", 400, "The server will not issue\x1b[31m for the identifier", subproblems=[
+    return problem("rejectedIdentifier", 400, "The server will not issue\x1b[31m for it", subproblems=[
         {"type": fake_ca.ERROR + "rejectedIdentifier", "detail": "is a word of power",
          "identifier": {"type": "dns", "value": DOMAIN}}])
 
 
 def terms():
-    return problem("userActionRequired", 403, "Terms of service have changed", instance=(
-        "https://fake.example/terms/agree"), headers={"Link": '<https://fake.example/terms/2>;rel="terms-of-service"'})
+    return problem("userActionRequired", 403, "Terms of service have changed",
+                   instance="https://fake.example/terms/agree",
+                   headers={"Link": '<https://fake.example/terms/2>;rel="terms-of-service"'})
 
 
 # name: (hooks, {kind: requests at the most}, what the status says)
@@ -85,7 +86,8 @@ CASES = {
     "account refused": (lambda ca: ca.on.update(newAccount=always(lambda: problem(
         "unsupportedContact", 400, "no such mail"))), {"newAccount": TRIES, "newOrder": 0}, "no such mail"),
     "deactivated account": (lambda ca: ca.on.update(newOrder=always(lambda: problem(
-        "unauthorized", 403, "account is deactivated"))), {"newOrder": TRIES, "newAccount": 2 * TRIES}, "deactivated"),
+        "unauthorized", 403, "account is deactivated"))), {"newOrder": TRIES, "newAccount": 2 * TRIES},
+        "deactivated"),
     "account never there": (lambda ca: ca.on.update(newOrder=always(lambda: problem(
         "accountDoesNotExist", 400, "never heard of"))), {"newOrder": 2 * TRIES, "newAccount": 2 * TRIES},
         "accountDoesNotExist|never heard of"),
