@@ -3,7 +3,8 @@
  * Through recursive resolvers (letsEncrypt.resolvers, or those of /etc/resolv.conf), asked in turn until
  * one answers. A delegation is looked up by finding the parent zone (SOA of the enclosing names), its
  * servers, and asking those directly, without recursion, for our NS: what a cache believes does not
- * count (RFC 1034 §4.3.2). The names of the NS set are then resolved, glue included.
+ * count (RFC 1034 §4.3.2). Servers whose names are in the zone itself have the addresses that the parent
+ * gives (glue); all others those that the resolvers know, and glue besides.
  *
  * Threads: the loop's; callbacks later, once; results borrowed until they return.
  */
@@ -21,17 +22,20 @@
 struct resolve;
 
 /* SERVERS: addresses, perhaps with a port ("192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"); none:
- * /etc/resolv.conf is read (blocks: boot). ERR_MALFORMED: not an address. */
+ * /etc/resolv.conf is read (blocks: boot). ERR_MALFORMED: not an address; ERR_LIMIT. */
 enum err resolve_open(uv_loop_t *loop, struct probe *probe, const char *const *servers,
                       size_t count, struct resolve **out, struct err_info *info) MUST_USE;
+/* Where the name servers that are found answer: 53, but in tests. */
+void resolve_use_port(struct resolve *r, uint16_t port);
 void resolve_close(struct resolve *r, void (*done)(void *ctx), void *ctx);
 /* Whatever is under way ends with ERR_CANCELED, later. */
 void resolve_cancel(struct resolve *r);
 
 struct resolve_server {
     struct wire_name name;
-    struct sockaddr_storage addresses[8]; /* port 53 */
-    size_t count;
+    struct sockaddr_storage addresses[8]; /* with port */
+    size_t count;                         /* 0: it cannot be found */
+    bool glue;                            /* the parent gives addresses */
 };
 struct resolve_delegation {
     struct wire_name parent; /* the zone the delegation is in */
@@ -40,7 +44,7 @@ struct resolve_delegation {
     bool has_ds; /* the parent says that the zone is signed (RFC 4035 §2.4) */
 };
 /* ERR_NOTFOUND: the parent does not delegate the zone (INFO says who said so); ERR_TIMEOUT,
- * ERR_UNAVAIL: nobody could tell. */
+ * ERR_UNAVAIL: nobody could tell; ERR_LIMIT: more than RESOLVE_NS_MAX name servers. */
 typedef void resolve_delegation_cb(void *ctx, enum err e, const struct err_info *info,
                                    const struct resolve_delegation *d);
 void resolve_delegation(struct resolve *r, const struct wire_name *zone, resolve_delegation_cb *cb,
@@ -53,7 +57,8 @@ void resolve_addresses(struct resolve *r, const struct wire_name *name, resolve_
                        void *ctx);
 
 /* The relevant record set (RFC 8659 §3): the first CAA set found climbing from NAME; AT is where it was.
- * COUNT 0: there is none up to the root. A SERVFAIL on the way is ERR_UNAVAIL: a CA would refuse. */
+ * COUNT 0: there is none up to the root. A SERVFAIL on the way is ERR_UNAVAIL: a CA would refuse;
+ * ERR_MALFORMED: a record that is none; ERR_LIMIT: more than RESOLVE_CAA_MAX. */
 typedef void resolve_caa_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct wire_name *at, const struct wire_caa *list, size_t count);
 void resolve_caa(struct resolve *r, const struct wire_name *name, resolve_caa_cb *cb, void *ctx);

@@ -65,6 +65,22 @@ static bool has(const char *words, const char *word)
     return false;
 }
 
+/* "\# HEX" is taken as it is: for data that no zone file could have. */
+static bool raw(const char *text, uint8_t *out, size_t *len)
+{
+    if (strncmp(text, "\\# ", 3) != 0) {
+        return false;
+    }
+    *len = strlen(text + 3) / 2;
+    for (size_t i = 0; i < *len; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *high = strchr(digits, text[3 + 2 * i]), *low = strchr(digits, text[4 + 2 * i]);
+        assert_true(high != NULL && low != NULL);
+        out[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+    }
+    return true;
+}
+
 static void put_record(struct buf_writer *w, const char *line, size_t len)
 {
     static uint8_t rdata[WIRE_RDATA_MAX];
@@ -77,7 +93,8 @@ static void put_record(struct buf_writer *w, const char *line, size_t len)
     const char *name = strtok_r(text, " ", &save), *mnemonic = strtok_r(NULL, " ", &save);
     if (mnemonic == NULL || wire_name_from_text(name, NULL, &owner, &info) != ERR_OK ||
         !wire_type_from_text(mnemonic, &type) ||
-        wire_rdata_from_text(type, save, &owner, rdata, &rdata_len, &info) != ERR_OK) {
+        (!raw(save, rdata, &rdata_len) &&
+         wire_rdata_from_text(type, save, &owner, rdata, &rdata_len, &info) != ERR_OK)) {
         fail_msg("a script's record: %.*s: %s", (int)len, line, info.text);
     }
     buf_put(w, owner.bytes, owner.len);
@@ -119,13 +136,16 @@ static size_t make(const char *reply, const uint8_t *query, const struct wire_qu
     if (has(reply, "lower")) {
         wire_name_fold(out + WIRE_HEADER_LEN, out + WIRE_HEADER_LEN, q->qname_len);
     }
-    for (const char *line = strchr(reply, '\n'); line != NULL;) {
-        const char *end = strchr(line + 1, '\n');
-        size_t len = end != NULL ? (size_t)(end - line) - 1 : strlen(line + 1);
-        unsigned section = line[1] == '=' ? 0 : line[1] == '!' ? 1 : 2;
-        put_record(&w, line + 3, len - 2);
-        counts[section]++;
-        line = end;
+    for (size_t section = 0; section < 3; section++) { /* whatever the order of the lines */
+        for (const char *line = strchr(reply, '\n'); line != NULL;) {
+            const char *end = strchr(line + 1, '\n');
+            size_t len = end != NULL ? (size_t)(end - line) - 1 : strlen(line + 1);
+            if (line[1] == "=!+"[section]) {
+                put_record(&w, line + 3, len - 2);
+                counts[section]++;
+            }
+            line = end;
+        }
     }
     if (q->edns.present) {
         buf_put(&w, "\0\0\51\4\xd0\0\0\0\0\0\0", 11);

@@ -8,7 +8,7 @@
  *
  * The first rule that fits answers; nobody fits: REFUSED. REPLY's first line has words, each further
  * line is a record: "=" answer, "!" authority, "+" additional, then owner, type and data, all names
- * absolute. Words:
+ * absolute; data may be "\# HEX". Words:
  *   aa tc nxdomain servfail refused notimp formerr    what the header says
  *   silent      nothing is said (TCP: the connection stays)
  *   lower       the question's letters come back in lower case
