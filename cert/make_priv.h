@@ -3,8 +3,12 @@
 #define CERT_MAKE_PRIV_H
 
 #include <openssl/evp.h>
+#include <openssl/x509v3.h>
 
 #include "key.h"
+#include "lib/tls_pair.h"
+
+/* ---- keys and errors (make.c) -------------------------------------------------------------- */
 
 struct cert_key {
     EVP_PKEY *pkey; /* owned */
@@ -18,5 +22,24 @@ enum err make_outcome(bool well, struct err_info *info, enum err e, const char *
 
 /* A private key of any kind out of a PEM text without password. ERR_MALFORMED, ERR_NOMEM. */
 enum err make_read_key(const void *pem, size_t len, EVP_PKEY **out, struct err_info *info) MUST_USE;
+
+/* ---- names and certificates (make_x509.c) -------------------------------------------------- */
+
+/* A host name, perhaps with a star for its first label. */
+bool make_is_host(const char *name);
+/* For a subjectAltName: host names, wildcards and addresses, which have been checked. NULL: no memory. */
+GENERAL_NAMES *make_names(const char *const *names, size_t count);
+
+struct make_certificate {
+    const char *subject; /* its common name, and its issuer's */
+    const char *const *names;
+    size_t names_count;
+    int64_t now_ms; /* it is valid from an hour before */
+    int days;
+    X509_EXTENSION *extension; /* one more; borrowed; NULL: none */
+};
+/* A leaf for servers, self-signed, with a key of its own. ERR_NOMEM, ERR_IO. */
+enum err make_self_signed(const struct make_certificate *m, struct tls_pair **out,
+                          struct err_info *info) MUST_USE;
 
 #endif
