@@ -157,7 +157,8 @@ struct acme_order_authz {
     char challenge[ACME_URL_MAX]; /* of the one chosen; "" */
     char token[ACME_TOKEN_MAX];
     bool failed;                 /* validated, with no success: it counts at the CA */
-    struct acme_problem problem; /* if so, or if it cannot be used */
+    bool refused;                /* the CA did not want to look at it */
+    struct acme_problem problem; /* of either, or if it cannot be used */
 };
 
 /* Fixed storage, some 30 KiB, no pointers but the options'. Read by the driver, changed by the machine
@@ -194,7 +195,6 @@ struct acme_order {
     enum acme_order_state failed_in; /* out of what */
     struct acme_problem problem;     /* and why; class ACME_FINE: all is well */
     struct acme_problem again;       /* what a pause is for */
-    struct acme_problem refused;     /* a challenge that was not taken; class ACME_FINE: none */
 };
 
 void acme_order_init(struct acme_order *o, const struct acme_order_options *options);

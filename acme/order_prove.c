@@ -96,6 +96,16 @@ static const struct acme_order_authz *first_invalid(const struct acme_order *o)
     return NULL;
 }
 
+static const struct acme_order_authz *first_refused(const struct acme_order *o)
+{
+    for (size_t i = 0; i < o->authz_count; i++) {
+        if (o->authz[i].refused && !is_over(&o->authz[i])) {
+            return &o->authz[i];
+        }
+    }
+    return NULL;
+}
+
 static size_t next_unfinished(const struct acme_order *o, size_t i)
 {
     while (i < o->authz_count && is_over(&o->authz[i])) {
@@ -118,21 +128,19 @@ static struct acme_act authorized(struct acme_order *o)
     return order_enter(o, next_unfinished(o, 0) < o->authz_count ? ORDER_PUBLISH : ORDER_VALIDATE);
 }
 
+static struct acme_act ask_again(struct acme_order *o, const struct acme_ev *ev)
+{
+    o->index = next_unfinished(o, 0);
+    return o->index < o->authz_count ? order_poll(o, ev, ACME_ACT_AUTHORIZATION)
+                                     : order_act(o, ACME_ACT_ORDER, 0);
+}
+
 /* All were asked: once more, or on, or out. */
 static struct acme_act validated(struct acme_order *o, const struct acme_ev *ev)
 {
     const struct acme_order_authz *z = first_invalid(o);
-    if (z != NULL) {
-        return order_fail(o, &z->problem);
-    }
-    o->index = next_unfinished(o, 0);
-    if (o->index == o->authz_count) {
-        return order_act(o, ACME_ACT_ORDER, 0);
-    }
-    if (o->refused.class != ACME_FINE) {
-        return order_fail(o, &o->refused);
-    }
-    return order_poll(o, ev, ACME_ACT_AUTHORIZATION);
+    z = z != NULL ? z : first_refused(o);
+    return z != NULL ? order_fail(o, &z->problem) : ask_again(o, ev);
 }
 
 struct acme_act order_authorization(struct acme_order *o, const struct acme_ev *ev)
@@ -180,7 +188,7 @@ struct acme_act order_prove_entered(struct acme_order *o, const struct acme_ev *
     case ORDER_CHALLENGE:
         return next_challenge(o, 0);
     default:
-        return validated(o, ev);
+        return ask_again(o, ev);
     }
 }
 
@@ -204,7 +212,8 @@ struct acme_act order_challenged(struct acme_order *o, const struct acme_ev *ev)
     size_t i = o->index;
     enum acme_class class = ev->e == ERR_OK && ev->problem != NULL ? ev->problem->class : ACME_FINE;
     if (class == ACME_BUG || class == ACME_ORDER || class == ACME_IDENTIFIER) {
-        o->refused = *ev->problem; /* perhaps it was taken before: the authorization tells */
+        o->authz[i].refused = true; /* perhaps it was taken before: the authorization tells */
+        o->authz[i].problem = *ev->problem;
         return next_challenge(o, i + 1);
     }
     if (order_failed(o, ev, ACME_ACT_CHALLENGE, &act)) {
