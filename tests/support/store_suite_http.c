@@ -1,5 +1,4 @@
-/* What the HTTPS face reads and writes besides: HTTP-01 tokens, certificates, all records; and how
- * an older database comes to have their tables. */
+/* What the HTTPS face reads and writes besides: HTTP-01 tokens, certificates, all records. */
 #include "store_suite_priv.h"
 
 #include <stdio.h>
@@ -195,76 +194,10 @@ static void records_large(struct suite *t)
     assert_int_equal(ROWS, seen);
 }
 
-/* ---- databases of earlier versions ----------------------------------------------------------- */
-
-struct opening {
-    struct store *store;
-    bool done;
-};
-
-static void on_opened(void *ctx, enum err e, const struct err_info *info, struct store *s)
-{
-    struct opening *o = ctx;
-    if (e != ERR_OK) {
-        fail_msg("%s: %s", err_text(e), info->text);
-    }
-    o->store = s;
-    o->done = true;
-}
-
-/* Whatever version it was, and however many find it so at once: nothing is lost, nothing fails. */
-static void earlier_versions(struct suite *t)
-{
-    enum { PROGRAMS = 4 };
-    static const char *const steps[] = {"DELETE FROM dnsd_migration WHERE version = 4",
-                                        "DROP TABLE lease",
-                                        "DROP TABLE alpn01",
-                                        "DROP TABLE acme_account",
-                                        "DROP TABLE acme_order",
-                                        "DROP TABLE acme_attempt",
-                                        "DROP TABLE acme_renewal",
-                                        "DROP TABLE acme_job",
-                                        "DROP TABLE acme_witness",
-                                        "DELETE FROM dnsd_migration WHERE version = 3",
-                                        "DROP TABLE http01",
-                                        "DELETE FROM dnsd_migration WHERE version = 2",
-                                        "DROP TABLE heartbeat"};
-    static const size_t back[] = {9, 11, 13}; /* to version 3, 2, 1 */
-    const struct store_http01 h = {.token = "t", .value = "v", .order = "o", .expires_ms = 1};
-    assert_err(ERR_OK, sync_user_put(&t->a, "ana", "a", STORE_ONLY_NEW));
-    for (size_t round = 0; round < 6; round++) {
-        struct opening o[PROGRAMS] = {{.store = NULL}};
-        sync_close(&t->a);
-        for (size_t i = 0; i < back[round % 3]; i++) {
-            suite_execute(t, steps[i]);
-        }
-        for (size_t i = 0; i < PROGRAMS; i++) {
-            store_open(&t->loop, t->engine->options(t->place), on_opened, &o[i]);
-        }
-        for (size_t i = 0; i < PROGRAMS; i++) {
-            sync_wait(&t->loop, &o[i].done);
-            store_close(o[i].store, NULL, NULL);
-        }
-        assert_err(ERR_OK, sync_open(&t->a, &t->loop, t->engine->options(t->place)));
-        assert_err(ERR_OK, sync_http01_put(&t->a, &h));
-        assert_err(ERR_OK, sync_http01_find(&t->a, "t", 0));
-        assert_err(ERR_OK, sync_beats(&t->a));
-        assert_err(ERR_OK, sync_user_get(&t->a, "ana"));
-        assert_err(ERR_OK, sync_state(&t->a));
-        assert_int_equal(1, t->a.state.revision);
-    }
-}
-
 const struct suite_test suite_http[] = {
-    {"http01_life", http01_life},
-    {"http01_any", http01_any},
-    {"http01_limits", http01_limits},
-    {"http01_shared", http01_shared},
-    {"certs_list", certs_list},
-    {"certs_unreadable", certs_unreadable},
-    {"records_pages", records_pages},
-    {"records_list_limits", records_list_limits},
-    {"records_large", records_large},
-    {"earlier_versions", earlier_versions},
-    {NULL, NULL},
+    {"http01_life", http01_life},     {"http01_any", http01_any},
+    {"http01_limits", http01_limits}, {"http01_shared", http01_shared},
+    {"certs_list", certs_list},       {"certs_unreadable", certs_unreadable},
+    {"records_pages", records_pages}, {"records_list_limits", records_list_limits},
+    {"records_large", records_large}, {NULL, NULL},
 };

@@ -27,6 +27,7 @@ extern const struct suite_test suite_http[];
 extern const struct suite_test suite_lease[];
 extern const struct suite_test suite_acme[];
 extern const struct suite_test suite_cert[];
+extern const struct suite_test suite_old[];
 
 void suite_execute(struct suite *t, const char *sql);
 void suite_open_b(struct suite *t);
