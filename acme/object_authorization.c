@@ -10,8 +10,7 @@
 
 static bool is_token(const char *text)
 {
-    size_t len = strlen(text);
-    return len > 0 && len < ACME_TOKEN_MAX && strspn(text, BASE64URL) == len; /* §8.1 */
+    return text[0] != '\0' && text[strspn(text, BASE64URL)] == '\0'; /* §8.1 */
 }
 
 static enum acme_challenge_type type_of(const char *text)

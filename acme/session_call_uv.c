@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "header.h"
 #include "jws.h"
 #include "session_priv.h"
+#include "url.h"
 
 #define CONNECT_MS 10000
 #define SHOWN_MAX  200 /* of a URL in an error text */
@@ -76,17 +76,16 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
         session_tell(call, e, info, NULL);
         return;
     }
+    session_saw(s, http);
     session_reply_read(s, call->url, http, &reply);
     if (is_bad_nonce(&reply)) {
-        s->nonce[0] = '\0'; /* one kept from before would be no better than that of this reply */
         call->bad_nonces++;
+        if (call->bad_nonces <= SESSION_NONCE_TRIES && call->key != NULL) {
+            go(call); /* §6.5: with the nonce of this very reply */
+            return;
+        }
     }
-    session_saw(s, http);
     reply.bad_nonces = call->bad_nonces;
-    if (is_bad_nonce(&reply) && call->bad_nonces <= SESSION_NONCE_TRIES && call->key != NULL) {
-        go(call); /* §6.5 */
-        return;
-    }
     session_tell(call, ERR_OK, info, &reply);
 }
 
@@ -159,9 +158,6 @@ static enum err take_url(struct session_call *call, const char *url, struct err_
     acme_text_clean(url, shown, sizeof shown);
     if (s->closing) {
         return err_set(info, ERR_CANCELED, "the session is closing");
-    }
-    if (!acme_url_secure(url)) {
-        return err_set(info, ERR_DENIED, "not a https URL: %s", shown);
     }
     if (!acme_same_origin(s->url, url)) {
         return err_set(info, ERR_DENIED, "of another origin than the directory %.200s: %s", s->url,

@@ -321,6 +321,40 @@ static void replies_that_are_answers(void **state)
     }
 }
 
+static unsigned lines_seen;
+
+static void on_lines(void *ctx, enum err e, const struct err_info *info,
+                     const struct httpc_reply *reply)
+{
+    static const char *const values[] = {"one", "", "two, three"};
+    (void)ctx, (void)info;
+    assert_int_equal(e, ERR_OK);
+    for (size_t i = 0; i < COUNT(values); i++) {
+        assert_string_equal(httpc_reply_header_at(reply, "x-TEST", i), values[i]);
+    }
+    assert_null(httpc_reply_header_at(reply, "x-TEST", COUNT(values)));
+    assert_null(httpc_reply_header_at(reply, "x-TEST", SIZE_MAX));
+    assert_null(httpc_reply_header_at(reply, "X-Other", 0));
+    assert_string_equal(httpc_reply_header(reply, "X-Test"), "two, three");
+    lines_seen++;
+}
+
+static void a_header_of_several_lines(void **state)
+{
+    static const struct http_script_act acts[] = {
+        {.kind = HTTP_SCRIPT_SEND,
+         .text = "HTTP/1.1 103 Hints\r\nX-Test: no\r\n\r\n" OK
+                 "X-Test: one\r\nX-Test2: no\r\nX-Test:\r\nx-test:  two, three\r\n"
+                 "Content-Length: 0\r\n\r\n"},
+        {.kind = HTTP_SCRIPT_END}};
+    (void)state;
+    httpc_fixture_serve(&t, acts);
+    struct httpc_request r = httpc_fixture_get(&t);
+    lines_seen = 0;
+    httpc_start(t.client, &r, on_lines, NULL);
+    httpc_fixture_until(&t, &lines_seen, 1);
+}
+
 static void a_head_has_no_body(void **state)
 {
     static const struct http_script_act acts[] = {
@@ -657,6 +691,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(requests_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(requests_without_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(replies_that_are_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_header_of_several_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(a_head_has_no_body, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reply_in_single_octets, setup, teardown),
         cmocka_unit_test_setup_teardown(body_max_is_exact, setup, teardown),

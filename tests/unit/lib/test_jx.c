@@ -129,6 +129,31 @@ static void lists(void **state)
     json_decref(o);
 }
 
+static void texts_that_must_fit(void **state)
+{
+    json_t *o = parse("{\"s\":\"four\",\"n\":7,\"e\":\"\",\"l\":[\"a\",7,\"b\"]}");
+    struct err_info info = {.text = ""};
+    char out[8];
+    (void)state;
+    memset(out, 'z', sizeof out);
+    assert_int_equal(jx_text(o, "s", out, 5, &info), ERR_OK);
+    assert_string_equal(out, "four");
+    assert_int_equal(out[5], 'z');
+    assert_int_equal(jx_text(o, "s", out, 4, &info), ERR_LIMIT);
+    assert_string_equal(info.text, "s: longer than 3 octets");
+    assert_string_equal(out, "");
+    assert_int_equal(jx_text(o, "e", out, 1, &info), ERR_OK);
+    out[0] = 'z';
+    assert_int_equal(jx_text(o, "n", out, sizeof out, &info), ERR_MALFORMED);
+    assert_string_equal(out, "");
+    assert_int_equal(jx_text(o, "q", out, sizeof out, &info), ERR_NOTFOUND);
+    assert_string_equal(jx_string_at(json_object_get(o, "l"), 2), "b");
+    assert_null(jx_string_at(json_object_get(o, "l"), 1));
+    assert_null(jx_string_at(json_object_get(o, "l"), 3));
+    assert_null(jx_string_at(o, 0));
+    json_decref(o);
+}
+
 static void objects(void **state)
 {
     json_t *o = parse("{\"o\":{\"x\":1},\"n\":7,\"z\":null}");
@@ -188,6 +213,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(brackets_in_strings_do_not_nest),
         cmocka_unit_test(lists),
+        cmocka_unit_test(texts_that_must_fit),
         cmocka_unit_test(objects),
         cmocka_unit_test(members),
     };
