@@ -100,6 +100,7 @@ static void on_peer(uv_stream_t *listener, int rc)
         uv_close((uv_handle_t *)&t.peer, NULL);
         return;
     }
+    tls_conn_free(t.conn); /* of the look before */
     t.conn = t.manner == TALKS ? tls_conn_new(t.context, TLS_USE_HTTP) : NULL;
     uv_read_start((uv_stream_t *)&t.peer, on_alloc, on_read);
     if (t.manner == BABBLES) {
@@ -307,30 +308,20 @@ static void speed_up(uv_handle_t *h, void *found)
     }
 }
 
-static void hurry(uv_timer_t *timer)
-{
-    unsigned found = 0;
-    (void)timer;
-    uv_walk(&t.loop, speed_up, &found);
-    assert_int_equal(found, 1);
-}
-
 static void who_is_silent_is_not_waited_for(void **state)
 {
+    unsigned found = 0;
     (void)state;
-    uv_timer_t soon;
-    uv_timer_init(&t.loop, &soon);
     t.manner = SILENT;
     t.look = tls_look_start(&t.loop, &t.address, NULL, NULL, on_look, &t);
-    hurry(&soon);
+    uv_walk(&t.loop, speed_up, &found);
+    assert_int_equal(found, 1);
     uv_timer_start(&t.deadline, too_late, DEADLINE_MS, 0);
     uv_run(&t.loop, UV_RUN_DEFAULT);
     assert_int_equal(t.e, ERR_TIMEOUT);
-    uv_close((uv_handle_t *)&soon, NULL);
-    uv_run(&t.loop, UV_RUN_NOWAIT);
 }
 
-static void canceled(void **state)
+static void canceled_at_once(void **state)
 {
     (void)state;
     t.look = tls_look_start(&t.loop, &t.address, NULL, NULL, on_look, &t);
@@ -339,7 +330,12 @@ static void canceled(void **state)
     uv_run(&t.loop, UV_RUN_DEFAULT);
     assert_int_equal(t.e, ERR_CANCELED);
     assert_int_equal(t.told, 1);
-    t.cancel = true; /* in the middle */
+}
+
+static void canceled_in_the_middle(void **state)
+{
+    (void)state;
+    t.cancel = true;
     look("a.example", NULL);
     assert_int_equal(t.e, ERR_CANCELED);
     assert_string_equal(t.info.text, "");
@@ -359,7 +355,8 @@ int main(void)
         TEST(who_hangs_up_has_refused),
         TEST(who_says_too_much_is_left),
         TEST(who_is_silent_is_not_waited_for),
-        TEST(canceled),
+        TEST(canceled_at_once),
+        TEST(canceled_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
