@@ -1,0 +1,102 @@
+#include "leaf.h"
+
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "make_priv.h"
+
+#define SERIAL_MAX 20 /* RFC 5280 §4.1.2.2 */
+
+static bool to_ms(const ASN1_TIME *when, int64_t *out)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(when, &tm) != 1) {
+        return false;
+    }
+    *out = (int64_t)timegm(&tm) * 1000;
+    return true;
+}
+
+static bool to_serial(const X509 *leaf, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+    int len = ASN1_STRING_length(serial);
+    for (int i = 0; len <= SERIAL_MAX && i < len; i++) {
+        *out++ = digits[ASN1_STRING_get0_data(serial)[i] >> 4];
+        *out++ = digits[ASN1_STRING_get0_data(serial)[i] & 15];
+    }
+    *out = '\0';
+    return len >= 1 && len <= SERIAL_MAX;
+}
+
+static bool is_name(const ASN1_STRING *s, const char *name)
+{
+    size_t len = (size_t)ASN1_STRING_length(s);
+    return len == strlen(name) &&
+           strncasecmp((const char *)ASN1_STRING_get0_data(s), name, len) == 0;
+}
+
+/* Each of NAMES is there, and nothing else is. */
+static bool same_names(const GENERAL_NAMES *all, const char *const *names, size_t count)
+{
+    size_t met = 0;
+    for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
+        bool wanted = false;
+        for (size_t n = 0; g->type == GEN_DNS && n < count && !wanted; n++) {
+            wanted = is_name(g->d.dNSName, names[n]);
+        }
+        if (!wanted) {
+            return false;
+        }
+    }
+    for (size_t n = 0; n < count; n++) {
+        for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+            if (is_name(sk_GENERAL_NAME_value(all, i)->d.dNSName, names[n])) {
+                met++;
+                break;
+            }
+        }
+    }
+    return met == count;
+}
+
+/* Called for what is encrypted, which no certificate is; without it a terminal would be asked. */
+static int no_password(char *buf, int size, int writing, void *ctx)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    (void)ctx;
+    return -1;
+}
+
+enum err cert_leaf_read(const void *pem, size_t len, const char *const *names, size_t count,
+                        struct cert_leaf *out, struct err_info *info)
+{
+    BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+    X509 *leaf = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
+    GENERAL_NAMES *all = NULL;
+    BIO_free(bio);
+    *out = (struct cert_leaf){.not_after_ms = 0};
+    if (leaf == NULL) {
+        return make_error(info, ERR_MALFORMED, "the certificate cannot be read");
+    }
+    bool well = to_serial(leaf, out->serial) &&
+                to_ms(X509_get0_notBefore(leaf), &out->not_before_ms) &&
+                to_ms(X509_get0_notAfter(leaf), &out->not_after_ms) &&
+                out->not_before_ms < out->not_after_ms;
+    if (well) {
+        all = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+        out->same_names = same_names(all, names, count);
+    }
+    GENERAL_NAMES_free(all);
+    X509_free(leaf);
+    return make_outcome(well, info, ERR_MALFORMED, "the certificate's dates or serial number");
+}
