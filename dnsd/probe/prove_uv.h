@@ -21,14 +21,17 @@ struct prove_server {
 };
 struct prove_name {
     struct wire_name name;
-    const char *const *values;
+    const char *const *values; /* each once */
     size_t count;
 };
 /* ERR_OK; ERR_TIMEOUT (INFO: the first server that is not right, over what, what it gave; and how many
- * more); ERR_CANCELED. REPORT: JSON object {"servers":[{label,address,transport,ok,answer,ms}],"rounds","ms"}. */
+ * more); ERR_CANCELED. REPORT: JSON object {"servers":[{label,address,transport,ok,checked,answer,ms}],
+ * "rounds","ms"}, an entry for each server and transport ("udp", "tcp"). An IPv6 address is not checked, and
+ * no failure, if there is no way to it from this machine. */
 typedef void prove_cb(void *ctx, enum err e, const struct err_info *info, const char *report);
 
 struct prove;
+/* Everything is copied. Never NULL; good until the callback. */
 struct prove *prove_start(struct probe *p, uv_loop_t *loop, const struct prove_server *servers,
                           size_t servers_count, const struct prove_name *names, size_t names_count,
                           int64_t deadline_ms /* monotonic */, prove_cb *cb, void *ctx);
