@@ -20,22 +20,26 @@ enum err cert_chain_check(const struct tls_pair_info *pair, const char *const *n
                           int64_t now_ms, struct err_info *info) MUST_USE;
 
 /* base64url(authority key identifier).base64url(serial number), of the first certificate of PEM.
- * ERR_NOTFOUND: it has no authority key identifier; ERR_MALFORMED. */
+ * ERR_NOTFOUND: it has no authority key identifier; ERR_MALFORMED, ERR_LIMIT, ERR_NOMEM. */
 enum err cert_chain_ari_id(const void *pem, size_t len, char out[CERT_CHAIN_ARI_MAX],
                            struct err_info *info) MUST_USE;
 
 /* Splits PEM behind the first certificate: *leaf and *rest are texts of their own, the caller's to
- * free. *rest may be "". What is between the blocks is dropped. ERR_MALFORMED: no certificate. */
+ * free. *rest may be "". What is between the blocks, and what is no certificate, is dropped.
+ * ERR_MALFORMED: no certificate, or a broken one; ERR_LIMIT: more than TLS_PAIR_CHAIN_MAX, or over
+ * TLS_PAIR_PEM_MAX; ERR_NOMEM. */
 enum err cert_chain_split(const void *pem, size_t len, char **leaf, char **rest,
                           struct err_info *info) MUST_USE;
 
 /* The last certificate of PEM is issued by somebody whose common name is NAME (RFC 8555 §7.4.2: the
- * choice among alternate chains), or one of the chain's subjects is called so. */
+ * choice among alternate chains), or one of those behind the leaf is called so. False also if there is no
+ * reading PEM. */
 bool cert_chain_leads_to(const void *pem, size_t len, const char *name);
 
 /* The self-signed certificate that answers TLS-ALPN-01 for NAME (RFC 8737 §3): its one
  * subjectAltName is NAME, and the critical acmeIdentifier extension holds DIGEST, the SHA-256 of the key
- * authorization. With a key of its own. Off the loop. */
+ * authorization. With a key of its own. Off the loop. ERR_MALFORMED (no host name, or a
+ * wildcard), ERR_NOMEM, ERR_IO. */
 enum err cert_chain_alpn01(const char *name, const uint8_t digest[32], int64_t now_ms,
                            struct tls_pair **out, struct err_info *info) MUST_USE;
 
