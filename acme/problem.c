@@ -108,6 +108,8 @@ static bool class_of_type(const char *type, enum acme_class *out)
         {"alreadyReplaced", ACME_REPLACED},
         {"invalidProfile", ACME_PROFILE},
         {"dnssec", ACME_IDENTIFIER},
+        /* what drafts of RFC 8555 had, and Pebble for long */
+        {"agreementRequired", ACME_TERMS},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(type, types[i].type) == 0) {

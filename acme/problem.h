@@ -59,7 +59,9 @@ void acme_problem_link(struct acme_problem *p, const char *url);
  * What only the caller can know, by what was asked:
  *   - `unauthorized` is _IDENTIFIER, as in authorizations. CAs say it of a deactivated account too, and
  *     of a wrong external account binding; only `accountDoesNotExist` is _ACCOUNT;
- *   - 404, whatever its type (mostly `malformed`, _BUG), on an order means that there is none any more;
+ *   - 404 on an order, whatever its type (Boulder's is `malformed`, Pebble's none), means that it is gone;
+ *   - `malformed` after a newOrder with `replaces` may be about that: the certificate is of another CA, or
+ *     one that it has forgotten. Ask again without;
  *   - `conflict` with 409 is _REPLACED, which servers before RFC 9773 said; after a key change it means
  *     that the key is another account's (§7.3.5). */
 enum acme_class acme_problem_class(const char *type, unsigned status);

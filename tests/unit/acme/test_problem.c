@@ -43,6 +43,7 @@ static void classes(void **state)
         {"alreadyReplaced", 400, ACME_REPLACED},
         {"malformed", 409, ACME_BUG},
         {"userActionRequired", 403, ACME_TERMS},
+        {"agreementRequired", 403, ACME_TERMS},
         {"invalidProfile", 400, ACME_PROFILE},
         {"externalAccountRequired", 403, ACME_DENIED},
         {"invalidContact", 400, ACME_DENIED},
