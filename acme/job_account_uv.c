@@ -16,7 +16,7 @@ static void perform(struct acme_job *j, enum acme_account_act what);
 static void leave(struct acme_job *j, struct acme_ev *ev)
 {
     j->in_account = false;
-    job_result(j, ev);
+    acme_job_result(j, ev);
 }
 
 static void next(struct acme_job *j, const struct acme_account_ev *ev)
@@ -30,7 +30,7 @@ static void next(struct acme_job *j, const struct acme_account_ev *ev)
     perform(j, acme_account_next(&j->account, ev));
 }
 
-void job_account_failed(struct acme_job *j, enum err e, const struct err_info *info)
+void acme_job_account_failed(struct acme_job *j, enum err e, const struct err_info *info)
 {
     struct acme_account_ev ev = {.e = e, .text = info != NULL ? info->text : NULL, .retry_ms = -1};
     next(j, &ev);
@@ -46,10 +46,10 @@ static void next_denied(struct acme_job *j, const char *type, const struct err_i
     next(j, &ev);
 }
 
-void job_account_waited(struct acme_job *j)
+void acme_job_account_waited(struct acme_job *j)
 {
     if (j->park == JOB_READY) {
-        job_account_canceled(j); /* it took too long, which for who says READY is the same */
+        acme_job_account_canceled(j); /* it took too long, which for who says READY is the same */
         return;
     }
     next(j, &(struct acme_account_ev){.retry_ms = -1});
@@ -96,13 +96,13 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
     struct err_info mine = {.text = ""};
     struct acme_account_ev ev = {.retry_ms = -1};
     if (e == ERR_NOTFOUND) {
-        j->account_ms = job_wall_ms(j);
+        j->account_ms = acme_job_wall_ms(j);
         j->contact[0] = '\0';
         next(j, &ev);
         return;
     }
     if (e != ERR_OK) {
-        job_account_failed(j, e, info);
+        acme_job_account_failed(j, e, info);
         return;
     }
     e = open_key(j, row->key, &mine);
@@ -111,8 +111,9 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
         next_denied(j, "vault", &mine);
         return;
     }
-    if (!job_keep(&j->key_sealed, row->key) || !job_keep(&j->pending_sealed, row->pending_key)) {
-        job_account_failed(j, ERR_NOMEM, NULL);
+    if (!acme_job_keep(&j->key_sealed, row->key) ||
+        !acme_job_keep(&j->pending_sealed, row->pending_key)) {
+        acme_job_account_failed(j, ERR_NOMEM, NULL);
         return;
     }
     j->account_ms = row->created_ms;
@@ -129,7 +130,7 @@ static void on_saved(void *ctx, enum err e, const struct err_info *info)
 {
     struct acme_job *j = ctx;
     j->account_fenced_off = e == ERR_DENIED;
-    job_account_failed(j, e, info);
+    acme_job_account_failed(j, e, info);
 }
 
 static void save(struct acme_job *j)
@@ -150,7 +151,7 @@ static void save(struct acme_job *j)
 
 static void work_key(struct loop_work *w) /* on a thread of the pool */
 {
-    struct acme_job *j = job_of_work(w);
+    struct acme_job *j = acme_job_of_work(w);
     struct cert_vault_place place = {.kind = CERT_VAULT_ACCOUNT, .name = session_url(j->o.session)};
     struct cert_key *key = NULL;
     char *pem = NULL;
@@ -174,11 +175,11 @@ static void work_key(struct loop_work *w) /* on a thread of the pool */
 
 static void done_key(struct loop_work *w)
 {
-    struct acme_job *j = job_of_work(w);
-    job_keep(&j->pending_sealed, NULL);
+    struct acme_job *j = acme_job_of_work(w);
+    acme_job_keep(&j->pending_sealed, NULL);
     j->contact[0] = '\0';
-    j->account_ms = job_wall_ms(j);
-    job_account_failed(j, j->work_err, &j->work_info);
+    j->account_ms = acme_job_wall_ms(j);
+    acme_job_account_failed(j, j->work_err, &j->work_info);
 }
 
 /* ---- requests --------------------------------------------------------------------------------------- */
@@ -187,13 +188,13 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
                      const struct session_reply *reply)
 {
     struct acme_job *j = ctx;
-    j->outcome.ca_ms += job_mono_ms(j) - j->since_ms;
+    j->outcome.ca_ms += acme_job_mono_ms(j) - j->since_ms;
     if (e != ERR_OK) {
-        job_account_failed(j, e, info);
+        acme_job_account_failed(j, e, info);
         return;
     }
     struct acme_account_ev ev = {
-        .problem = &reply->problem, .retry_ms = job_retry_ms(reply), .url = reply->location};
+        .problem = &reply->problem, .retry_ms = acme_job_retry_ms(reply), .url = reply->location};
     bool well = reply->problem.class == ACME_FINE;
     /* What is in it is of interest only if it says that the account is out of use. */
     if (well && acme_account_read(reply->body, reply->len, &j->object.account, NULL) == ERR_OK) {
@@ -208,10 +209,10 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
 static void post(struct acme_job *j, const char *url, char *payload, bool with_key)
 {
     if (payload == NULL) {
-        job_later(j, ERR_NOMEM, &(struct err_info){.text = ""});
+        acme_job_later(j, ERR_NOMEM, &(struct err_info){.text = ""});
         return;
     }
-    job_post(j, url, payload, with_key, on_reply);
+    acme_job_post(j, url, payload, with_key, on_reply);
     free(payload);
 }
 
@@ -228,11 +229,12 @@ static void enroll(struct acme_job *j)
             return;
         }
         if (e != ERR_OK) {
-            job_later(j, e, &info);
+            acme_job_later(j, e, &info);
             return;
         }
     }
-    post(j, j->directory.new_account, job_payload_account(wanted_contact(j), false, binding), true);
+    post(j, j->directory.new_account, acme_job_payload_account(wanted_contact(j), false, binding),
+         true);
     free(binding);
 }
 
@@ -282,7 +284,7 @@ static void announce(struct acme_job *j)
     if (j->ready_at_once) {
         usable(j);
     } else if (!j->order.cancelled) {
-        job_wait(j, READY_MS);
+        acme_job_wait(j, READY_MS);
         j->park = JOB_READY;
     }
 }
@@ -297,7 +299,7 @@ static void on_unready(uv_timer_t *timer)
     leave(j, &ev);
 }
 
-void job_account_canceled(struct acme_job *j)
+void acme_job_account_canceled(struct acme_job *j)
 {
     if (j->ready != NULL) {
         j->ready->job = NULL;
@@ -323,24 +325,24 @@ static void perform(struct acme_job *j, enum acme_account_act what)
         store_account_get(j->o.store, session_url(j->o.session), on_row, j);
         return;
     case ACCOUNT_KEY:
-        job_offload(j, work_key, done_key);
+        acme_job_offload(j, work_key, done_key);
         return;
     case ACCOUNT_SAVE:
         save(j);
         return;
     case ACCOUNT_FIND:
-        post(j, j->directory.new_account, job_payload_account("", true, NULL), true);
+        post(j, j->directory.new_account, acme_job_payload_account("", true, NULL), true);
         return;
     case ACCOUNT_NEW:
         enroll(j);
         return;
     case ACCOUNT_CONTACT:
-        post(j, j->account.url, job_payload_contact(wanted_contact(j)), false);
+        post(j, j->account.url, acme_job_payload_contact(wanted_contact(j)), false);
         return;
     case ACCOUNT_WAIT:
         LOG_WARN("acme", "account: once more", LOG_S("hostname", j->o.hostname),
                  LOG_S("problem", j->account.problem.text), LOG_N("in_ms", j->account.wait_ms));
-        job_wait(j, j->account.wait_ms);
+        acme_job_wait(j, j->account.wait_ms);
         return;
     case ACCOUNT_USABLE:
         announce(j);
@@ -351,7 +353,7 @@ static void perform(struct acme_job *j, enum acme_account_act what)
     }
 }
 
-void job_account_start(struct acme_job *j, bool anew)
+void acme_job_account_start(struct acme_job *j, bool anew)
 {
     j->in_account = true;
     acme_account_init(&j->account, anew, j->o.eab_kid != NULL,

@@ -19,23 +19,23 @@ static void on_directory(void *ctx, enum err e, const struct err_info *info,
                          .problem = problem,
                          .retry_ms = -1,
                          .directory = &j->directory};
-    j->outcome.ca_ms += job_mono_ms(j) - j->since_ms;
+    j->outcome.ca_ms += acme_job_mono_ms(j) - j->since_ms;
     if (directory != NULL) {
         j->directory = *directory;
     }
-    job_result(j, &ev);
+    acme_job_result(j, &ev);
 }
 
-void job_directory(struct acme_job *j)
+void acme_job_directory(struct acme_job *j)
 {
     j->park = JOB_DIRECTORY;
-    j->since_ms = job_mono_ms(j);
+    j->since_ms = acme_job_mono_ms(j);
     session_directory(j->o.session, false, on_directory, j);
 }
 
 /* ---- replies ------------------------------------------------------------------------------------------- */
 
-int64_t job_retry_ms(const struct session_reply *reply)
+int64_t acme_job_retry_ms(const struct session_reply *reply)
 {
     return reply->problem.class != ACME_FINE && reply->problem.retry_ms >= 0
                ? reply->problem.retry_ms
@@ -84,17 +84,17 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
     struct acme_job *j = ctx;
     struct err_info mine = {.text = ""};
     struct acme_ev ev = {.e = e, .text = info != NULL ? info->text : NULL, .retry_ms = -1};
-    j->outcome.ca_ms += job_mono_ms(j) - j->since_ms;
+    j->outcome.ca_ms += acme_job_mono_ms(j) - j->since_ms;
     if (e == ERR_OK) {
         ev.problem = &reply->problem;
-        ev.retry_ms = job_retry_ms(reply);
+        ev.retry_ms = acme_job_retry_ms(reply);
         ev.url = reply->location;
     }
     if (e == ERR_OK && reply->problem.class == ACME_FINE) {
         ev.e = take(j, reply, &ev, &mine);
         ev.text = mine.text;
     }
-    job_result(j, &ev);
+    acme_job_result(j, &ev);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------ */
@@ -102,12 +102,12 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
 static void send_post(struct acme_job *j, const struct session_post *post, session_reply_cb *cb)
 {
     j->park = JOB_CALL;
-    j->since_ms = job_mono_ms(j);
+    j->since_ms = acme_job_mono_ms(j);
     j->call = session_post(j->o.session, post, cb, j);
 }
 
-void job_post(struct acme_job *j, const char *url, const char *payload, bool with_key,
-              session_reply_cb *cb)
+void acme_job_post(struct acme_job *j, const char *url, const char *payload, bool with_key,
+                   session_reply_cb *cb)
 {
     struct session_post post = {
         .key = j->key, .kid = with_key ? NULL : j->account.url, .url = url, .payload = payload};
@@ -117,8 +117,8 @@ void job_post(struct acme_job *j, const char *url, const char *payload, bool wit
 static enum err new_order(struct acme_job *j, char **out)
 {
     const char *profile = j->order.profile[0] != '\0' ? j->order.profile : NULL;
-    *out = job_payload_order(j->names, j->o.names_count,
-                             j->order.with_replaces ? j->o.replaces : NULL, profile);
+    *out = acme_job_payload_order(j->names, j->o.names_count,
+                                  j->order.with_replaces ? j->o.replaces : NULL, profile);
     return *out != NULL ? ERR_OK : ERR_NOMEM;
 }
 
@@ -128,7 +128,7 @@ static enum err finalize(struct acme_job *j, char **out, struct err_info *info)
     size_t len = 0;
     enum err e = cert_csr_new(j->staged, j->names, j->o.names_count, &der, &len, info);
     if (e == ERR_OK) {
-        *out = job_payload_finalize(der, len);
+        *out = acme_job_payload_finalize(der, len);
         e = *out != NULL ? ERR_OK : ERR_NOMEM;
     }
     free(der);
@@ -149,14 +149,14 @@ static void send_payload(struct acme_job *j, const char *url, enum err e, char *
                          const struct err_info *info)
 {
     if (e != ERR_OK) {
-        job_later(j, e, info);
+        acme_job_later(j, e, info);
     } else {
-        job_post(j, url, payload, false, on_reply);
+        acme_job_post(j, url, payload, false, on_reply);
     }
     free(payload);
 }
 
-void job_request(struct acme_job *j, const struct acme_act *act)
+void acme_job_request(struct acme_job *j, const struct acme_act *act)
 {
     const struct acme_order_authz *z = &j->order.authz[act->index];
     struct err_info info = {.text = ""};
@@ -172,17 +172,17 @@ void job_request(struct acme_job *j, const struct acme_act *act)
         send_payload(j, j->order.finalize, e, payload, &info);
         return;
     case ACME_ACT_ORDER:
-        job_post(j, j->order.url, NULL, false, on_reply);
+        acme_job_post(j, j->order.url, NULL, false, on_reply);
         return;
     case ACME_ACT_AUTHORIZATION:
-        job_post(j, z->url, NULL, false, on_reply);
+        acme_job_post(j, z->url, NULL, false, on_reply);
         return;
     case ACME_ACT_CHALLENGE: /* an empty object, and nothing else (RFC 8555 §7.5.1) */
-        j->challenged_ms = j->challenged_ms == 0 ? job_wall_ms(j) : j->challenged_ms;
-        job_post(j, z->challenge, "{}", false, on_reply);
+        j->challenged_ms = j->challenged_ms == 0 ? acme_job_wall_ms(j) : j->challenged_ms;
+        acme_job_post(j, z->challenge, "{}", false, on_reply);
         return;
     case ACME_ACT_DEACTIVATE: /* §7.5.2 */
-        job_post(j, z->url, "{\"status\":\"deactivated\"}", false, on_reply);
+        acme_job_post(j, z->url, "{\"status\":\"deactivated\"}", false, on_reply);
         return;
     default: /* DOWNLOAD */
         download(j, act->index);

@@ -17,7 +17,7 @@ static json_t *contacts(const char *contact)
     return *contact != '\0' ? json_pack("[s+]", "mailto:", contact) : json_array();
 }
 
-char *job_payload_account(const char *contact, bool only_existing, const char *binding)
+char *acme_job_payload_account(const char *contact, bool only_existing, const char *binding)
 {
     if (only_existing) {
         return dump(json_pack("{s:b}", "onlyReturnExisting", true));
@@ -31,13 +31,13 @@ char *job_payload_account(const char *contact, bool only_existing, const char *b
                           inner));
 }
 
-char *job_payload_contact(const char *contact)
+char *acme_job_payload_contact(const char *contact)
 {
     return dump(json_pack("{s:o}", "contact", contacts(contact)));
 }
 
-char *job_payload_order(const char *const *names, size_t count, const char *replaces,
-                        const char *profile)
+char *acme_job_payload_order(const char *const *names, size_t count, const char *replaces,
+                             const char *profile)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
@@ -51,7 +51,7 @@ char *job_payload_order(const char *const *names, size_t count, const char *repl
                           profile));
 }
 
-char *job_payload_finalize(const uint8_t *csr, size_t len)
+char *acme_job_payload_finalize(const uint8_t *csr, size_t len)
 {
     char *text = malloc(BASE64_ROOM(len));
     if (text == NULL) {

@@ -86,67 +86,67 @@ struct acme_job {
     int64_t begun_ms, since_ms; /* monotonic: the job; what is under way */
 };
 
-static inline int64_t job_mono_ms(const struct acme_job *j)
+static inline int64_t acme_job_mono_ms(const struct acme_job *j)
 {
     return clk_mono_ms(j->o.clock);
 }
-static inline int64_t job_wall_ms(const struct acme_job *j)
+static inline int64_t acme_job_wall_ms(const struct acme_job *j)
 {
     return clk_wall_ms(j->o.clock);
 }
 
 /* job_uv.c. The last statement of whoever calls one of these: the job may be gone afterwards. */
-void job_result(struct acme_job *j, struct acme_ev *ev); /* kind and times are filled in */
-void job_done(void *ctx, enum err e, const struct err_info *info); /* of a store's operation */
-void job_wait(struct acme_job *j, int64_t wait_ms);
+void acme_job_result(struct acme_job *j, struct acme_ev *ev); /* kind and times are filled in */
+void acme_job_done(void *ctx, enum err e, const struct err_info *info); /* of a store's operation */
+void acme_job_wait(struct acme_job *j, int64_t wait_ms);
 /* What could not even be begun; said later, as everything is. */
-void job_later(struct acme_job *j, enum err e, const struct err_info *info);
-void job_offload(struct acme_job *j, void (*work)(struct loop_work *w),
-                 void (*done)(struct loop_work *w));
-static inline struct acme_job *job_of_work(struct loop_work *w)
+void acme_job_later(struct acme_job *j, enum err e, const struct err_info *info);
+void acme_job_offload(struct acme_job *j, void (*work)(struct loop_work *w),
+                      void (*done)(struct loop_work *w));
+static inline struct acme_job *acme_job_of_work(struct loop_work *w)
 {
     return (struct acme_job *)((char *)w - offsetof(struct acme_job, work));
 }
 /* Replaces the owned text *TO. False: no memory (and *to is NULL). */
-bool job_keep(char **to, const char *text);
+bool acme_job_keep(char **to, const char *text);
 
 /* job_account_uv.c */
-void job_account_start(struct acme_job *j, bool anew);
-void job_account_waited(struct acme_job *j);
-void job_account_failed(struct acme_job *j, enum err e, const struct err_info *info);
-void job_account_canceled(struct acme_job *j); /* while JOB_READY */
+void acme_job_account_start(struct acme_job *j, bool anew);
+void acme_job_account_waited(struct acme_job *j);
+void acme_job_account_failed(struct acme_job *j, enum err e, const struct err_info *info);
+void acme_job_account_canceled(struct acme_job *j); /* while JOB_READY */
 
 /* job_store_uv.c */
-void job_load(struct acme_job *j);
-void job_save(struct acme_job *j);
-void job_ledger(struct acme_job *j, const struct acme_act *act);
-void job_store(struct acme_job *j);
-void job_end(struct acme_job *j);
-void job_new_id(struct acme_job *j); /* what is done from now on is another order */
+void acme_job_load(struct acme_job *j);
+void acme_job_save(struct acme_job *j);
+void acme_job_ledger(struct acme_job *j, const struct acme_act *act);
+void acme_job_store(struct acme_job *j);
+void acme_job_end(struct acme_job *j);
+void acme_job_new_id(struct acme_job *j); /* what is done from now on is another order */
 
 /* job_work_uv.c: off the loop */
-void job_stage(struct acme_job *j);
-void job_check(struct acme_job *j);
+void acme_job_stage(struct acme_job *j);
+void acme_job_check(struct acme_job *j);
 
 /* job_ca_uv.c */
-void job_directory(struct acme_job *j);
-void job_request(struct acme_job *j, const struct acme_act *act);
+void acme_job_directory(struct acme_job *j);
+void acme_job_request(struct acme_job *j, const struct acme_act *act);
 /* KEY and KID of the account unless WITH_KEY (newAccount). */
-void job_post(struct acme_job *j, const char *url, const char *payload, bool with_key,
-              session_reply_cb *cb);
-int64_t job_retry_ms(const struct session_reply *reply);
+void acme_job_post(struct acme_job *j, const char *url, const char *payload, bool with_key,
+                   session_reply_cb *cb);
+int64_t acme_job_retry_ms(const struct session_reply *reply);
 
 /* job_proof_uv.c */
-void job_precheck(struct acme_job *j);
-void job_publish(struct acme_job *j);
-void job_prove(struct acme_job *j);
-void job_witnesses(struct acme_job *j);
+void acme_job_precheck(struct acme_job *j);
+void acme_job_publish(struct acme_job *j);
+void acme_job_prove(struct acme_job *j);
+void acme_job_witnesses(struct acme_job *j);
 
 /* job_payload.c: pure. NULL: no memory; free() them. */
-char *job_payload_account(const char *contact, bool only_existing, const char *binding);
-char *job_payload_contact(const char *contact);
-char *job_payload_order(const char *const *names, size_t count, const char *replaces,
-                        const char *profile);
-char *job_payload_finalize(const uint8_t *csr, size_t len);
+char *acme_job_payload_account(const char *contact, bool only_existing, const char *binding);
+char *acme_job_payload_contact(const char *contact);
+char *acme_job_payload_order(const char *const *names, size_t count, const char *replaces,
+                             const char *profile);
+char *acme_job_payload_finalize(const uint8_t *csr, size_t len);
 
 #endif

@@ -26,20 +26,20 @@ static void on_published(void *ctx, enum err e, const struct err_info *info, con
 {
     struct acme_job *j = ctx;
     if (j->order.doing == ACME_ACT_PROVE) {
-        j->outcome.prove_ms += job_mono_ms(j) - j->since_ms;
+        j->outcome.prove_ms += acme_job_mono_ms(j) - j->since_ms;
     }
     remember(j, report);
-    job_done(j, e, info);
+    acme_job_done(j, e, info);
 }
 
 static void on_witnesses(void *ctx, enum err e, const struct err_info *info, const char *report)
 {
     struct acme_job *j = ctx;
-    if (report != NULL && job_keep(&j->witnesses, report)) {
+    if (report != NULL && acme_job_keep(&j->witnesses, report)) {
         LOG_INFO("acme", "what the validators saw", LOG_S("hostname", j->o.hostname),
                  LOG_S("report", report));
     }
-    job_done(j, e, info);
+    acme_job_done(j, e, info);
 }
 
 /* ---- proofs ------------------------------------------------------------------------------------------- */
@@ -97,11 +97,11 @@ static enum err make_proofs(struct acme_job *j)
 static const struct acme_publisher *begin(struct acme_job *j)
 {
     j->park = JOB_PUBLISHER;
-    j->since_ms = job_mono_ms(j);
+    j->since_ms = acme_job_mono_ms(j);
     return j->o.publisher;
 }
 
-void job_precheck(struct acme_job *j)
+void acme_job_precheck(struct acme_job *j)
 {
     const char *issuers[4];
     size_t count = j->directory.caa_identities_count;
@@ -118,25 +118,26 @@ void job_precheck(struct acme_job *j)
     p->precheck(p->ctx, &check, on_published, j);
 }
 
-void job_publish(struct acme_job *j)
+void acme_job_publish(struct acme_job *j)
 {
     enum err e = make_proofs(j);
     if (e != ERR_OK) {
-        job_later(j, e, &(struct err_info){.text = ""});
+        acme_job_later(j, e, &(struct err_info){.text = ""});
         return;
     }
     const struct acme_publisher *p = begin(j);
-    p->put(p->ctx, &j->o.fence, j->id, j->proofs, j->proofs_count, job_wall_ms(j) + KEEP_MS,
+    p->put(p->ctx, &j->o.fence, j->id, j->proofs, j->proofs_count, acme_job_wall_ms(j) + KEEP_MS,
            on_published, j);
 }
 
-void job_prove(struct acme_job *j)
+void acme_job_prove(struct acme_job *j)
 {
     const struct acme_publisher *p = begin(j);
-    p->prove(p->ctx, j->proofs, j->proofs_count, job_mono_ms(j) + ORDER_PROVE_MS, on_published, j);
+    p->prove(p->ctx, j->proofs, j->proofs_count, acme_job_mono_ms(j) + ORDER_PROVE_MS, on_published,
+             j);
 }
 
-void job_witnesses(struct acme_job *j)
+void acme_job_witnesses(struct acme_job *j)
 {
     const struct acme_publisher *p = begin(j);
     p->witnesses(p->ctx, j->proofs, j->proofs_count, j->challenged_ms, on_witnesses, j);

@@ -12,12 +12,12 @@ static const char *purpose(const struct acme_job *j)
     return j->o.purpose == ACME_ISSUE ? "issue" : "rehearsal";
 }
 
-void job_new_id(struct acme_job *j)
+void acme_job_new_id(struct acme_job *j)
 {
     rng_hex(j->id, (JOB_ID - 1) / 2);
-    j->order_ms = job_wall_ms(j);
-    job_keep(&j->order_directory, NULL);
-    job_keep(&j->order_purpose, NULL);
+    j->order_ms = acme_job_wall_ms(j);
+    acme_job_keep(&j->order_directory, NULL);
+    acme_job_keep(&j->order_purpose, NULL);
 }
 
 /* ---- the order's row ---------------------------------------------------------------------------- */
@@ -56,8 +56,9 @@ static bool adopt(struct acme_job *j, const struct store_order *row)
         j->detail = json_incref(detail);
     }
     json_decref(detail);
-    return job_keep(&j->order_directory, row->directory) &&
-           job_keep(&j->order_purpose, row->purpose) && job_keep(&j->staged_sealed, row->key);
+    return acme_job_keep(&j->order_directory, row->directory) &&
+           acme_job_keep(&j->order_purpose, row->purpose) &&
+           acme_job_keep(&j->staged_sealed, row->key);
 }
 
 static void on_order(void *ctx, enum err e, const struct err_info *info,
@@ -70,14 +71,14 @@ static void on_order(void *ctx, enum err e, const struct err_info *info,
     if (e != ERR_OK) {
         ev.e = e == ERR_NOTFOUND ? ERR_OK : e;
         ev.text = info != NULL ? info->text : NULL;
-        job_result(j, &ev);
+        acme_job_result(j, &ev);
         return;
     }
     enum err opened = is_ours(j, row) ? open_staged(j, row, &mine) : ERR_MALFORMED;
     if (opened == ERR_NOTFOUND) { /* this core lacks the key it is sealed with: others have it */
         snprintf(p.text, sizeof p.text, "the order's key: %.400s", mine.text);
         ev.problem = &p;
-        job_result(j, &ev);
+        acme_job_result(j, &ev);
         return;
     }
     ev.e = opened == ERR_NOMEM || !adopt(j, row) ? ERR_NOMEM : ERR_OK;
@@ -85,10 +86,10 @@ static void on_order(void *ctx, enum err e, const struct err_info *info,
     ev.usable = opened == ERR_OK;
     ev.url = row->url;
     ev.expires_ms = row->expires_ms;
-    job_result(j, &ev);
+    acme_job_result(j, &ev);
 }
 
-void job_load(struct acme_job *j)
+void acme_job_load(struct acme_job *j)
 {
     json_t *names = json_array();
     for (size_t i = 0; i < j->o.names_count; i++) {
@@ -101,7 +102,7 @@ void job_load(struct acme_job *j)
     store_order_get(j->o.store, j->o.hostname, on_order, j);
 }
 
-void job_save(struct acme_job *j)
+void acme_job_save(struct acme_job *j)
 {
     char *detail = json_dumps(j->detail, JSON_COMPACT);
     bool fits = detail != NULL && strlen(detail) <= JOB_DETAIL_MAX;
@@ -118,7 +119,7 @@ void job_save(struct acme_job *j)
                               .started_ms = j->order_ms,
                               .expires_ms = j->order.expires_ms};
     j->park = JOB_STORE;
-    store_order_put(j->o.store, &j->o.fence, &row, job_done, j);
+    store_order_put(j->o.store, &j->o.fence, &row, acme_job_done, j);
     free(detail);
 }
 
@@ -126,12 +127,12 @@ static void on_ended(void *ctx, enum err e, const struct err_info *info)
 {
     struct acme_job *j = ctx;
     if (e == ERR_OK && j->order.dropping) {
-        job_new_id(j);
+        acme_job_new_id(j);
     }
-    job_done(j, e, info);
+    acme_job_done(j, e, info);
 }
 
-void job_end(struct acme_job *j)
+void acme_job_end(struct acme_job *j)
 {
     j->park = JOB_STORE;
     store_order_end(j->o.store, &j->o.fence, j->o.hostname, j->id, on_ended, j);
@@ -157,7 +158,7 @@ static void ledger_text(const struct acme_job *j, const struct acme_act *act, ch
     }
 }
 
-void job_ledger(struct acme_job *j, const struct acme_act *act)
+void acme_job_ledger(struct acme_job *j, const struct acme_act *act)
 {
     static const char *const kinds[] = {[ACME_ENTRY_ORDER] = "order",
                                         [ACME_ENTRY_AUTHORIZATION] = "authorization",
@@ -180,10 +181,10 @@ void job_ledger(struct acme_job *j, const struct acme_act *act)
         .problem = p != NULL ? p->type : "",
         .text = text,
         .core = j->o.core,
-        .at_ms = is_order ? j->order_ms : job_wall_ms(j),
-        .retry_ms = p != NULL && p->retry_ms >= 0 ? job_wall_ms(j) + p->retry_ms : 0};
+        .at_ms = is_order ? j->order_ms : acme_job_wall_ms(j),
+        .retry_ms = p != NULL && p->retry_ms >= 0 ? acme_job_wall_ms(j) + p->retry_ms : 0};
     j->park = JOB_STORE;
-    store_attempt_put(j->o.store, &j->o.fence, &row, job_done, j);
+    store_attempt_put(j->o.store, &j->o.fence, &row, acme_job_done, j);
 }
 
 /* ---- the certificate --------------------------------------------------------------------------------- */
@@ -194,13 +195,13 @@ static void on_stored(void *ctx, enum err e, const struct err_info *info)
     if (e == ERR_OK) {
         j->outcome.generation = j->o.expect + 1;
     }
-    job_done(j, e, info);
+    acme_job_done(j, e, info);
 }
 
 static void put(struct acme_job *j)
 {
     struct store_cert_row row = {.cert = {.hostname = j->o.hostname,
-                                          .issued_ms = job_wall_ms(j),
+                                          .issued_ms = acme_job_wall_ms(j),
                                           .expires_ms = j->outcome.not_after_ms,
                                           .generation = j->o.expect + 1},
                                  .cert_pem = j->leaf,
@@ -218,15 +219,15 @@ static void on_there(void *ctx, enum err e, const struct err_info *info,
     struct acme_job *j = ctx;
     if (e == ERR_OK && strcmp(row->cert_pem, j->leaf) == 0) {
         j->outcome.generation = row->cert.generation;
-        job_done(j, ERR_OK, NULL);
+        acme_job_done(j, ERR_OK, NULL);
     } else if (e == ERR_OK || e == ERR_NOTFOUND || e == ERR_MALFORMED) {
         put(j);
     } else {
-        job_done(j, e, info);
+        acme_job_done(j, e, info);
     }
 }
 
-void job_store(struct acme_job *j)
+void acme_job_store(struct acme_job *j)
 {
     j->park = JOB_STORE;
     store_cert_get(j->o.store, j->o.hostname, on_there, j);

@@ -8,7 +8,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-bool job_keep(char **to, const char *text)
+bool acme_job_keep(char **to, const char *text)
 {
     free(*to);
     *to = text != NULL ? strdup(text) : NULL;
@@ -70,7 +70,7 @@ static void finish(struct acme_job *j)
     out->ok = acme_order_result(o);
     out->lease_lost = o->lease_lost;
     out->without_replaces = o->options.replaces && !o->with_replaces;
-    out->took_ms = job_mono_ms(j) - j->begun_ms;
+    out->took_ms = acme_job_mono_ms(j) - j->begun_ms;
     snprintf(out->state, sizeof out->state, "%s",
              acme_order_state_text(failed ? o->failed_in : o->state));
     if (failed) {
@@ -93,20 +93,20 @@ static void on_timer(uv_timer_t *timer)
 {
     struct acme_job *j = timer->data;
     if (j->in_account) {
-        job_account_waited(j);
+        acme_job_account_waited(j);
         return;
     }
     if (j->order.doing == ACME_ACT_WAIT && j->order.state != ORDER_FAILED) {
-        j->outcome.ca_ms += job_mono_ms(j) - j->since_ms;
+        j->outcome.ca_ms += acme_job_mono_ms(j) - j->since_ms;
     }
     struct acme_ev ev = {.retry_ms = -1};
-    job_result(j, &ev);
+    acme_job_result(j, &ev);
 }
 
-void job_wait(struct acme_job *j, int64_t wait_ms)
+void acme_job_wait(struct acme_job *j, int64_t wait_ms)
 {
     j->park = JOB_TIMER;
-    j->since_ms = job_mono_ms(j);
+    j->since_ms = acme_job_mono_ms(j);
     uv_timer_start(&j->timer, on_timer, (uint64_t)wait_ms, 0);
 }
 
@@ -114,13 +114,13 @@ static void on_later(uv_timer_t *timer)
 {
     struct acme_job *j = timer->data;
     if (j->in_account) {
-        job_account_failed(j, j->work_err, &j->work_info);
+        acme_job_account_failed(j, j->work_err, &j->work_info);
     } else {
-        job_done(j, j->work_err, &j->work_info);
+        acme_job_done(j, j->work_err, &j->work_info);
     }
 }
 
-void job_later(struct acme_job *j, enum err e, const struct err_info *info)
+void acme_job_later(struct acme_job *j, enum err e, const struct err_info *info)
 {
     j->park = JOB_TIMER;
     j->work_err = e;
@@ -128,8 +128,8 @@ void job_later(struct acme_job *j, enum err e, const struct err_info *info)
     uv_timer_start(&j->timer, on_later, 0, 0);
 }
 
-void job_offload(struct acme_job *j, void (*work)(struct loop_work *w),
-                 void (*done)(struct loop_work *w))
+void acme_job_offload(struct acme_job *j, void (*work)(struct loop_work *w),
+                      void (*done)(struct loop_work *w))
 {
     j->park = JOB_WORK;
     j->work.work = work;
@@ -144,7 +144,7 @@ static void wait_for(struct acme_job *j, const struct acme_act *act)
                  LOG_S("state", acme_order_state_text(j->order.state)),
                  LOG_S("problem", act->problem->text), LOG_N("in_ms", act->wait_ms));
     }
-    job_wait(j, act->wait_ms);
+    acme_job_wait(j, act->wait_ms);
 }
 
 static void tell(struct acme_job *j)
@@ -160,43 +160,43 @@ static void perform(struct acme_job *j, const struct acme_act *act)
 {
     switch (act->kind) {
     case ACME_ACT_SAVE:
-        job_save(j);
+        acme_job_save(j);
         return;
     case ACME_ACT_LOAD:
-        job_load(j);
+        acme_job_load(j);
         return;
     case ACME_ACT_DIRECTORY:
-        job_directory(j);
+        acme_job_directory(j);
         return;
     case ACME_ACT_ACCOUNT:
-        job_account_start(j, act->anew);
+        acme_job_account_start(j, act->anew);
         return;
     case ACME_ACT_PRECHECK:
-        job_precheck(j);
+        acme_job_precheck(j);
         return;
     case ACME_ACT_STAGE:
-        job_stage(j);
+        acme_job_stage(j);
         return;
     case ACME_ACT_LEDGER:
-        job_ledger(j, act);
+        acme_job_ledger(j, act);
         return;
     case ACME_ACT_PUBLISH:
-        job_publish(j);
+        acme_job_publish(j);
         return;
     case ACME_ACT_PROVE:
-        job_prove(j);
+        acme_job_prove(j);
         return;
     case ACME_ACT_CHECK:
-        job_check(j);
+        acme_job_check(j);
         return;
     case ACME_ACT_STORE:
-        job_store(j);
+        acme_job_store(j);
         return;
     case ACME_ACT_WITNESSES:
-        job_witnesses(j);
+        acme_job_witnesses(j);
         return;
     case ACME_ACT_END:
-        job_end(j);
+        acme_job_end(j);
         return;
     case ACME_ACT_WAIT:
         wait_for(j, act);
@@ -205,17 +205,17 @@ static void perform(struct acme_job *j, const struct acme_act *act)
         finish(j);
         return;
     default: /* the rest are requests to the CA */
-        job_request(j, act);
+        acme_job_request(j, act);
         return;
     }
 }
 
-void job_result(struct acme_job *j, struct acme_ev *ev)
+void acme_job_result(struct acme_job *j, struct acme_ev *ev)
 {
     j->park = JOB_RUNNING;
     for (;;) {
-        ev->now_ms = job_mono_ms(j);
-        ev->wall_ms = job_wall_ms(j);
+        ev->now_ms = acme_job_mono_ms(j);
+        ev->wall_ms = acme_job_wall_ms(j);
         ev->kind = ev->kind == ACME_EV_GO ? ACME_EV_GO : ACME_EV_RESULT;
         if (j->order.doing == ACME_ACT_SAVE && ev->e == ERR_OK) {
             tell(j);
@@ -233,11 +233,11 @@ void job_result(struct acme_job *j, struct acme_ev *ev)
     }
 }
 
-void job_done(void *ctx, enum err e, const struct err_info *info)
+void acme_job_done(void *ctx, enum err e, const struct err_info *info)
 {
     struct acme_ev ev = {
         .kind = ACME_EV_RESULT, .e = e, .text = info != NULL ? info->text : NULL, .retry_ms = -1};
-    job_result(ctx, &ev);
+    acme_job_result(ctx, &ev);
 }
 
 /* ---- from outside -------------------------------------------------------------------------------- */
@@ -286,7 +286,7 @@ static void on_go(uv_timer_t *timer)
 {
     struct acme_job *j = timer->data;
     struct acme_ev ev = {.kind = ACME_EV_GO, .retry_ms = -1};
-    job_result(j, &ev);
+    acme_job_result(j, &ev);
 }
 
 void acme_job_start(const struct acme_job_options *options, acme_job_cb *cb, void *ctx,
@@ -296,9 +296,9 @@ void acme_job_start(const struct acme_job_options *options, acme_job_cb *cb, voi
     copy_options(j, options);
     j->cb = cb;
     j->ctx = ctx;
-    j->begun_ms = job_mono_ms(j);
+    j->begun_ms = acme_job_mono_ms(j);
     j->detail = json_object();
-    job_new_id(j);
+    acme_job_new_id(j);
     acme_order_init(&j->order, &(struct acme_order_options){
                                    .rehearsal = j->o.purpose == ACME_REHEARSE,
                                    .type = j->o.type,
@@ -331,7 +331,7 @@ void acme_job_cancel(struct acme_job *j)
         uv_timer_start(&j->timer, j->timer.timer_cb, 0, 0);
         break;
     case JOB_READY:
-        job_account_canceled(j);
+        acme_job_account_canceled(j);
         break;
     default: /* ends soon by itself */
         break;

@@ -8,19 +8,19 @@
 
 static void done(struct loop_work *w)
 {
-    struct acme_job *j = job_of_work(w);
-    job_done(j, j->work_err, &j->work_info);
+    struct acme_job *j = acme_job_of_work(w);
+    acme_job_done(j, j->work_err, &j->work_info);
 }
 
 static void start(struct acme_job *j, void (*work)(struct loop_work *w))
 {
     j->work_info.text[0] = '\0';
-    job_offload(j, work, done);
+    acme_job_offload(j, work, done);
 }
 
 static void work_stage(struct loop_work *w) /* on a thread of the pool */
 {
-    struct acme_job *j = job_of_work(w);
+    struct acme_job *j = acme_job_of_work(w);
     struct cert_vault_place place = {.kind = CERT_VAULT_STAGED, .name = j->o.hostname, .id = j->id};
     char *pem = NULL;
     cert_key_free(j->staged);
@@ -37,7 +37,7 @@ static void work_stage(struct loop_work *w) /* on a thread of the pool */
     cert_key_pem_free(pem);
 }
 
-void job_stage(struct acme_job *j)
+void acme_job_stage(struct acme_job *j)
 {
     start(j, work_stage);
 }
@@ -53,7 +53,7 @@ static enum err look(struct acme_job *j, const char *pem)
         return e;
     }
     const struct tls_pair_info *of = tls_pair_info(pair);
-    e = cert_chain_check(of, j->o.names, j->o.names_count, job_wall_ms(j), info);
+    e = cert_chain_check(of, j->o.names, j->o.names_count, acme_job_wall_ms(j), info);
     snprintf(j->outcome.serial, sizeof j->outcome.serial, "%s", of->serial);
     j->outcome.not_before_ms = of->not_before_ms;
     j->outcome.not_after_ms = of->not_after_ms;
@@ -87,7 +87,7 @@ static enum err seal(struct acme_job *j, const char *pem)
 
 static void work_check(struct loop_work *w) /* on a thread of the pool */
 {
-    struct acme_job *j = job_of_work(w);
+    struct acme_job *j = acme_job_of_work(w);
     char *pem = NULL;
     enum err e = cert_key_to_pem(j->staged, &pem, &j->work_info);
     if (e == ERR_OK) {
@@ -103,7 +103,7 @@ static void work_check(struct loop_work *w) /* on a thread of the pool */
     j->work_err = e;
 }
 
-void job_check(struct acme_job *j)
+void acme_job_check(struct acme_job *j)
 {
     start(j, work_check);
 }
