@@ -96,6 +96,13 @@ static void write_config(const struct pebble *p, const struct pebble_options *o)
                       " \"validityPeriod\": 864000}}",
                       o->profile);
     }
+    if (o->blocked != NULL) {
+        n += snprintf(text + n, sizeof text - (size_t)n, ", \"domainBlocklist\": [\"%s\"]",
+                      o->blocked);
+    }
+    if (o->caa != NULL) {
+        n += snprintf(text + n, sizeof text - (size_t)n, ", \"caaIdentities\": [\"%s\"]", o->caa);
+    }
     snprintf(text + n, sizeof text - (size_t)n, "}}\n");
     write_file(p, "pebble.json", text);
 }

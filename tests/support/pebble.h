@@ -19,6 +19,8 @@ struct pebble_options {
     unsigned alternate_roots;
     const char *eab_kid, *eab_key; /* then nobody registers without */
     const char *profile;           /* its one profile; NULL: its own choice */
+    const char *blocked;           /* a domain that it refuses; NULL: none */
+    const char *caa;               /* its issuer domain name, for CAA; NULL: none (new ones only) */
     bool validates;                /* really; else everything is found valid */
 };
 
