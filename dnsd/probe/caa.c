@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dnsd/wire/type.h"
+
 #define CRITICAL 128
 
 static const char blanks[] = " \t";
@@ -120,7 +122,35 @@ static bool parameters_fit(const char *value, const struct caa_wish *wish, const
     return true;
 }
 
-/* ---- the set ------------------------------------------------------------------------------- */
+/* ---- the set of a name --------------------------------------------------------------------- */
+
+enum err caa_take(const struct wire_message *m, const struct wire_name *name, struct caa_set *out,
+                  struct err_info *info)
+{
+    struct wire_name end;
+    char text[WIRE_NAME_TEXT_MAX];
+    out->count = 0;
+    (void)wire_message_alias(m, name, &end);
+    wire_name_to_text(&end, text);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct wire_record *r = &m->records[i];
+        if (r->section != WIRE_ANSWER || r->type != TYPE_CAA || r->class != CLASS_IN ||
+            !wire_name_equal(&r->owner, &end)) {
+            continue;
+        }
+        if (out->count == CAA_MAX) {
+            return err_set(info, ERR_LIMIT, "%.300s has more than %d CAA records", text, CAA_MAX);
+        }
+        enum err e = wire_record_caa(r, &out->list[out->count]);
+        if (e != ERR_OK) {
+            return err_set(info, e, "%.300s has a CAA record that is none", text);
+        }
+        out->count++;
+    }
+    return ERR_OK;
+}
+
+/* ---- judging it ------------------------------------------------------------------------------- */
 
 static bool is_known(const char *tag)
 {

@@ -4,6 +4,17 @@
 
 #include "dnsd/wire/message.h"
 
+#define CAA_MAX 32 /* records of one set */
+
+struct caa_set {
+    size_t count;
+    struct wire_caa list[CAA_MAX];
+};
+/* The CAA records of NAME in M's answer, or of where its aliases lead (RFC 8659 §3). ERR_MALFORMED: a
+ * record that is none; ERR_LIMIT. */
+enum err caa_take(const struct wire_message *m, const struct wire_name *name, struct caa_set *out,
+                  struct err_info *info) MUST_USE;
+
 struct caa_wish {
     const char *const *issuers; /* any of these identifies the CA (its caaIdentities) */
     size_t issuers_count;

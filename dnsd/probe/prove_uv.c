@@ -18,7 +18,6 @@
 #define AGAIN_MAX_MS 1000
 #define ANSWER_MAX   200
 #define VALUE_MAX    512 /* longer ones are nobody's challenge */
-#define ALIASES_MAX  8
 
 enum cell_state { CELL_OPEN, CELL_RIGHT, CELL_SKIPPED };
 
@@ -55,25 +54,6 @@ static int64_t now_ms(void)
 }
 
 /* ---- judging an answer --------------------------------------------------------------------- */
-
-/* The end of the aliases in M that begin at NAME: a validator goes there too (RFC 8555 §8.4). */
-static bool follow(const struct wire_message *m, struct wire_name *name)
-{
-    bool alias = false, found = true;
-    for (unsigned hops = 0; found && hops < ALIASES_MAX; hops++) {
-        found = false;
-        for (size_t i = 0; i < m->count && !found; i++) {
-            const struct wire_record *r = &m->records[i];
-            struct wire_name target;
-            if (r->section == WIRE_ANSWER && r->type == TYPE_CNAME &&
-                wire_name_equal(&r->owner, name) && wire_record_name(m, r, 0, &target) == ERR_OK) {
-                *name = target;
-                found = alias = true;
-            }
-        }
-    }
-    return alias;
-}
 
 /* Which of N's values the record is; N->count: none of them. */
 static size_t which(const struct prove_name *n, const struct wire_record *r)
@@ -139,7 +119,7 @@ static const char *rcode_text(uint16_t rcode)
 static bool judge(struct cell *c, const struct probe_answer *answer)
 {
     const struct wire_message *m = answer->message;
-    struct wire_name owner = c->name->name;
+    struct wire_name owner;
     char target[WIRE_NAME_TEXT_MAX];
     size_t limit = c->tcp ? 65535 : c->edns ? PROBE_UDP_SIZE : 512; /* RFC 6891 §6.2.5 */
     const char *wrong = m->rcode != RCODE_NOERROR   ? rcode_text(m->rcode)
@@ -152,7 +132,8 @@ static bool judge(struct cell *c, const struct probe_answer *answer)
         snprintf(c->answer, sizeof c->answer, "%s", wrong);
         return false;
     }
-    bool alias = follow(m, &owner);
+    /* A validator goes where an alias leads (RFC 8555 §8.4). */
+    bool alias = wire_message_alias(m, &c->name->name, &owner);
     bool right = same_set(m, &owner, c->name, c->answer);
     if (alias && !right) {
         wire_name_to_text(&owner, target);

@@ -116,7 +116,7 @@ static void on_parent_address(struct job *j, enum err e, const struct wire_messa
     const struct wire_name *name = &w->parent_ns[w->parent_at - 1];
     struct wire_name end;
     if (e == ERR_OK) {
-        answer_end(m, name, &end);
+        (void)wire_message_alias(m, name, &end);
         j->addresses_count = answer_addresses(m, WIRE_ANSWER, &end, j->r->port, j->addresses,
                                               j->addresses_count, RESOLVE_ADDRESSES_MAX);
     }
@@ -248,7 +248,7 @@ static void on_server_address(struct job *j, enum err e, const struct wire_messa
     struct resolve_server *s = &w->d.servers[w->server_at];
     struct wire_name end;
     if (m != NULL) {
-        answer_end(m, &s->name, &end);
+        (void)wire_message_alias(m, &s->name, &end);
         s->count = answer_addresses(m, WIRE_ANSWER, &end, j->r->port, s->addresses, s->count,
                                     SERVER_ADDRESSES_MAX);
     } else if (s->count == 0 && !wire_name_is_under(&s->name, &j->name)) {

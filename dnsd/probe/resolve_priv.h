@@ -4,8 +4,6 @@
 
 #include "resolve_uv.h"
 
-#define ALIASES_MAX 8 /* CNAMEs in one answer */
-
 struct job;
 /* The next step of a job. E: of what it waited for; M is NULL unless ERR_OK. */
 typedef void step_fn(struct job *j, enum err e, const struct wire_message *m);
@@ -51,8 +49,7 @@ struct job {
     struct wire_name name, at;
     struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];
     size_t addresses_count;
-    struct wire_caa *caa; /* owned; RESOLVE_CAA_MAX; NULL unless JOB_CAA */
-    size_t caa_count;
+    struct caa_set *caa;          /* owned; NULL unless JOB_CAA */
     struct delegation_work *work; /* owned; NULL unless JOB_DELEGATION */
 };
 
@@ -65,8 +62,6 @@ void job_ask(struct job *j, const struct sockaddr_storage *server, const struct 
 /* Ends J with its kind's callback and j->info. The last thing that is done with J. */
 void job_end(struct job *j, enum err e);
 
-/* The end of the chain of CNAMEs that begins at NAME in M's answer. */
-void answer_end(const struct wire_message *m, const struct wire_name *name, struct wire_name *out);
 /* Adds the addresses (A, AAAA) of NAME in SECTION of M that are not there yet. */
 size_t answer_addresses(const struct wire_message *m, enum wire_section section,
                         const struct wire_name *name, uint16_t port, struct sockaddr_storage *list,

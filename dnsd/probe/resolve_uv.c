@@ -27,24 +27,6 @@ void name_up(struct wire_name *name)
     }
 }
 
-void answer_end(const struct wire_message *m, const struct wire_name *name, struct wire_name *out)
-{
-    struct wire_name target;
-    *out = *name;
-    for (unsigned hops = 0; hops < ALIASES_MAX; hops++) {
-        bool found = false;
-        for (size_t i = 0; i < m->count && !found; i++) {
-            const struct wire_record *r = &m->records[i];
-            found = r->section == WIRE_ANSWER && r->type == TYPE_CNAME && r->class == CLASS_IN &&
-                    wire_name_equal(&r->owner, out) && wire_record_name(m, r, 0, &target) == ERR_OK;
-        }
-        if (!found) {
-            return;
-        }
-        *out = target;
-    }
-}
-
 size_t answer_addresses(const struct wire_message *m, enum wire_section section,
                         const struct wire_name *name, uint16_t port, struct sockaddr_storage *list,
                         size_t count, size_t max)
@@ -118,7 +100,7 @@ void job_end(struct job *j, enum err e)
         j->cb.addresses(j->cb_ctx, e, info, j->addresses, good ? j->addresses_count : 0);
         break;
     case JOB_CAA:
-        j->cb.caa(j->cb_ctx, e, info, &j->at, j->caa, good ? j->caa_count : 0);
+        j->cb.caa(j->cb_ctx, e, info, &j->at, good ? j->caa : NULL);
         break;
     }
     if (j->call == NULL) {
@@ -230,7 +212,7 @@ static void on_addresses(struct job *j, enum err e, const struct wire_message *m
         job_end(j, e);
         return;
     }
-    answer_end(m, &j->name, &end);
+    (void)wire_message_alias(m, &j->name, &end);
     j->addresses_count = answer_addresses(m, WIRE_ANSWER, &end, 0, j->addresses, j->addresses_count,
                                           RESOLVE_ADDRESSES_MAX);
     if (j->q.type == TYPE_A) {
@@ -244,39 +226,11 @@ static void on_addresses(struct job *j, enum err e, const struct wire_message *m
     job_end(j, e);
 }
 
-/* Takes the CAA records of END out of M. */
-static enum err take_caa(struct job *j, const struct wire_message *m, const struct wire_name *end)
-{
-    char name[WIRE_NAME_TEXT_MAX];
-    wire_name_to_text(end, name);
-    for (size_t i = 0; i < m->count; i++) {
-        const struct wire_record *r = &m->records[i];
-        if (r->section != WIRE_ANSWER || r->type != TYPE_CAA || r->class != CLASS_IN ||
-            !wire_name_equal(&r->owner, end)) {
-            continue;
-        }
-        if (j->caa_count == RESOLVE_CAA_MAX) {
-            return err_set(&j->info, ERR_LIMIT, "%.300s has more than %d CAA records", name,
-                           RESOLVE_CAA_MAX);
-        }
-        enum err e = wire_record_caa(r, &j->caa[j->caa_count]);
-        if (e != ERR_OK) {
-            return err_set(&j->info, e, "%.300s has a CAA record that is none", name);
-        }
-        j->caa_count++;
-    }
-    return ERR_OK;
-}
-
 /* RFC 8659 §3: up the tree of the name itself; where an alias leads only its own records count. */
 static void on_caa(struct job *j, enum err e, const struct wire_message *m)
 {
-    struct wire_name end;
-    if (e == ERR_OK) {
-        answer_end(m, &j->at, &end);
-        e = take_caa(j, m, &end);
-    }
-    if (e == ERR_OK && j->caa_count == 0) {
+    e = e == ERR_OK ? caa_take(m, &j->at, j->caa, &j->info) : e;
+    if (e == ERR_OK && j->caa->count == 0) {
         name_up(&j->at);
         if (j->at.labels > 0) {
             job_resolve(j, &j->at, TYPE_CAA, on_caa);
@@ -344,7 +298,7 @@ void resolve_addresses(struct resolve *r, const struct wire_name *name, resolve_
 void resolve_caa(struct resolve *r, const struct wire_name *name, resolve_caa_cb *cb, void *ctx)
 {
     struct job *j = job_start(r, JOB_CAA, name, ctx);
-    j->caa = mem_xalloc(RESOLVE_CAA_MAX * sizeof *j->caa);
+    j->caa = mem_xalloc(sizeof *j->caa);
     j->cb.caa = cb;
 }
 

@@ -12,11 +12,11 @@
 #define DNSD_PROBE_RESOLVE_UV_H
 
 #include "ask_uv.h"
+#include "caa.h"
 
 #define RESOLVE_SERVERS_MAX   8
 #define RESOLVE_NS_MAX        16
 #define RESOLVE_ADDRESSES_MAX 64
-#define RESOLVE_CAA_MAX       32
 #define RESOLVE_WAIT_MS       20000 /* for all of one lookup */
 
 struct resolve;
@@ -58,9 +58,9 @@ void resolve_addresses(struct resolve *r, const struct wire_name *name, resolve_
 
 /* The relevant record set (RFC 8659 §3): the first CAA set found climbing from NAME; AT is where it was.
  * COUNT 0: there is none up to the root. A SERVFAIL on the way is ERR_UNAVAIL: a CA would refuse;
- * ERR_MALFORMED: a record that is none; ERR_LIMIT: more than RESOLVE_CAA_MAX. */
+ * ERR_MALFORMED: a record that is none; ERR_LIMIT: more than CAA_MAX. */
 typedef void resolve_caa_cb(void *ctx, enum err e, const struct err_info *info,
-                            const struct wire_name *at, const struct wire_caa *list, size_t count);
+                            const struct wire_name *at, const struct caa_set *set);
 void resolve_caa(struct resolve *r, const struct wire_name *name, resolve_caa_cb *cb, void *ctx);
 
 #endif

@@ -189,6 +189,34 @@ enum err wire_record_name(const struct wire_message *m, const struct wire_record
     return ERR_OK;
 }
 
+static const struct wire_record *find_cname(const struct wire_message *m,
+                                            const struct wire_name *owner)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct wire_record *r = &m->records[i];
+        if (r->section == WIRE_ANSWER && r->type == TYPE_CNAME && r->class == CLASS_IN &&
+            wire_name_equal(&r->owner, owner)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+bool wire_message_alias(const struct wire_message *m, const struct wire_name *name,
+                        struct wire_name *out)
+{
+    const struct wire_record *r;
+    struct wire_name target;
+    unsigned hops = 0;
+    *out = *name;
+    while (hops < WIRE_ALIASES_MAX && (r = find_cname(m, out)) != NULL &&
+           wire_record_name(m, r, 0, &target) == ERR_OK) {
+        *out = target;
+        hops++;
+    }
+    return hops > 0;
+}
+
 enum err wire_record_text(const struct wire_record *r, char *out, size_t room)
 {
     struct buf_reader in = buf_reader_of(r->rdata, r->rdata_len);

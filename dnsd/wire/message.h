@@ -41,6 +41,12 @@ enum err wire_message_read(const uint8_t *packet, size_t len, const uint8_t *que
 enum err wire_record_name(const struct wire_message *m, const struct wire_record *r, size_t skip,
                           struct wire_name *out) MUST_USE;
 
+/* Where the chain of CNAMEs in M's answer ends that begins at NAME, NAME itself if there is none; at most
+ * WIRE_ALIASES_MAX are followed. True: there is one. */
+#define WIRE_ALIASES_MAX 8
+bool wire_message_alias(const struct wire_message *m, const struct wire_name *name,
+                        struct wire_name *out);
+
 /* TXT: all strings of R, one after the other (RFC 7208 §3.3 style; challenge values are one string).
  * ERR_LIMIT: more than ROOM - 1 octets. Octets are as they are, a NUL follows; one among them is
  * ERR_MALFORMED, for what is after it would not be seen. */

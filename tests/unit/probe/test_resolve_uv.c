@@ -150,14 +150,16 @@ static void on_addresses(void *ctx, enum err e, const struct err_info *info,
 }
 
 static void on_caa(void *ctx, enum err e, const struct err_info *info, const struct wire_name *at,
-                   const struct wire_caa *list, size_t count)
+                   const struct caa_set *set)
 {
     char name[WIRE_NAME_TEXT_MAX];
     (void)ctx;
     wire_name_to_text(at, name);
     str_append(&got.out, name);
-    for (size_t i = 0; i < count; i++) {
-        str_appendf(&got.out, "; %u %s %s", list[i].flags, list[i].tag, list[i].value);
+    assert_true((set != NULL) == (e == ERR_OK));
+    for (size_t i = 0; set != NULL && i < set->count; i++) {
+        const struct wire_caa *c = &set->list[i];
+        str_appendf(&got.out, "; %u %s %s", c->flags, c->tag, c->value);
     }
     end(e, info);
 }

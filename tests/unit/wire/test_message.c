@@ -300,6 +300,30 @@ static void names_in_data(void **state)
     assert_int_equal(wire_record_name(&m, m.records, 0, &name), ERR_MALFORMED);
 }
 
+static void aliases(void **state)
+{
+    static const char chain[] = REPLY("\3", "\0", "\0") OWNER "\0\5\0\1\0\0\0\1\0\3\1a\0"
+                                                              "\1b\0\0\5\0\1\0\0\0\1\0\3\1c\0"
+                                                              "\1A\0\0\5\0\1\0\0\0\1\0\3\1b\0";
+    static const char ring[] = REPLY("\1", "\0", "\0") OWNER "\0\5\0\1\0\0\0\1\0\2\xc0\x0c";
+    static const char elsewhere[] = /* not an answer; not of the class */
+        "\x12\x34\x85\0\0\1\0\1\0\1\0\0" QUESTION OWNER "\0\5\0\3\0\0\0\1\0\3\1a\0" OWNER
+        "\0\5\0\1\0\0\0\1\0\3\1a\0";
+    struct wire_message m;
+    struct wire_name name, end;
+    (void)state;
+    assert_int_equal(wire_name_from_text("www.MC", NULL, &name, NULL), ERR_OK);
+    assert_int_equal(read_it(BYTES(chain), &m), ERR_OK);
+    assert_true(wire_message_alias(&m, &name, &end));
+    assert_int_equal(end.len, 3);
+    assert_memory_equal(end.bytes, "\1c\0", 3);
+    assert_int_equal(read_it(BYTES(ring), &m), ERR_OK);
+    assert_true(wire_message_alias(&m, &name, &end));
+    assert_int_equal(read_it(BYTES(elsewhere), &m), ERR_OK);
+    assert_false(wire_message_alias(&m, &name, &end));
+    assert_true(wire_name_equal(&name, &end));
+}
+
 static void texts(void **state)
 {
     struct wire_message m;
@@ -369,6 +393,7 @@ int main(void)
         cmocka_unit_test(long_names),
         cmocka_unit_test(pointers_to_pointers),
         cmocka_unit_test(names_in_data),
+        cmocka_unit_test(aliases),
         cmocka_unit_test(texts),
         cmocka_unit_test(caa),
     };
