@@ -545,7 +545,7 @@ class FakeCa:
         except ValueError as e:
             raise Refused("malformed", "a payload that is no JSON") from e
         as_get = call.kind in ("order", "authz", "cert")
-        deactivates = call.kind == "authz" and call.payload == {"status": "deactivated"}
+        deactivates = call.kind == "authz" and call.payload and call.payload.get("status") == "deactivated"
         if as_get and call.payload != "" and not deactivates:
             raise Refused("malformed", f"POST-as-GET with a payload {payload[:40]!r} (RFC 8555 §6.3)")
 
