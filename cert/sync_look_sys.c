@@ -382,7 +382,7 @@ static bool keep(struct sync_look *l, const struct sync_tree *t)
 {
     struct err_info info = {.text = ""};
     if (!intact(l, t, &info)) {
-        failed(l, "files", ERR_CONFLICT, false, &info);
+        failed(l, "files", ERR_CONFLICT, true, &info);
         return false;
     }
     enum err e = sync_tree_switch(t, &l->have.gen, &info);
