@@ -62,7 +62,7 @@ CASES = {
                                   {"directory": 8 * TRIES, "newAccount": 0}, "302|redirect"),
     "no Location": (lambda ca: ca.on.update(newOrder=without_header("Location")), {"newOrder": TRIES}, "Location"),
     "badNonce always": (lambda ca: ca.on.update(newAccount=always(lambda: problem("badNonce", 400))),
-                        {"newAccount": 21 * TRIES, "newOrder": 0}, "onces?"),
+                        {"newAccount": 21 * 12, "newOrder": 0}, "nonce"),
     "other names": (lambda ca: setattr(ca, "make", fake_ca.other_names(ca, "other.example", "*.other.example")),
                     {"newOrder": TRIES, "finalize": TRIES}, "names?"),
     "one name less": (lambda ca: setattr(ca, "make", fake_ca.other_names(ca, DOMAIN)),
