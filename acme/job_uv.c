@@ -216,7 +216,6 @@ void acme_job_result(struct acme_job *j, struct acme_ev *ev)
     for (;;) {
         ev->now_ms = acme_job_mono_ms(j);
         ev->wall_ms = acme_job_wall_ms(j);
-        ev->kind = ev->kind == ACME_EV_GO ? ACME_EV_GO : ACME_EV_RESULT;
         if (j->order.doing == ACME_ACT_SAVE && ev->e == ERR_OK) {
             tell(j);
         }

@@ -116,7 +116,7 @@ struct acme_act {
     const struct acme_problem *problem; /* LEDGER of a failure, WAIT after one; borrowed; NULL */
 };
 
-enum acme_ev_kind { ACME_EV_GO, ACME_EV_RESULT, ACME_EV_CANCEL };
+enum acme_ev_kind { ACME_EV_RESULT, ACME_EV_GO, ACME_EV_CANCEL };
 
 /* Pointers are borrowed for the call. */
 struct acme_ev {

@@ -1,0 +1,389 @@
+/* acme/job on real components: a real Pebble of each version, a real SQLite store. Only who publishes
+ * the proofs is made up, so validation is not the subject here (PEBBLE_VA_ALWAYS_VALID). */
+#include "job_fixture.h"
+
+#include <openssl/pem.h>
+#include <signal.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pebble.h"
+
+static char **programs; /* ended by a NULL */
+
+static struct {
+    uv_loop_t loop;
+    struct pebble pebble;
+    struct pebble_options options;
+    struct session *session;
+    struct job_fixture f;
+} t;
+
+/* ---- a CA, and what talks to it --------------------------------------------------------------------- */
+
+static void open_session(void)
+{
+    struct session_options options = {
+        .directory_url = t.pebble.url, .ca_file = t.pebble.ca_file, .clock = &t.f.clock};
+    struct err_info info = {.text = ""};
+    if (session_open(&t.loop, &options, &t.session, &info) != ERR_OK) {
+        fail_msg("%s", info.text);
+    }
+}
+
+static void on_closed(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static void close_session(void)
+{
+    bool closed = false;
+    session_close(t.session, on_closed, &closed);
+    sync_wait(&t.loop, &closed);
+    t.session = NULL;
+}
+
+static void start(const char *program, struct pebble_options options)
+{
+    options.program = program;
+    t.options = options;
+    assert_int_equal(0, uv_loop_init(&t.loop));
+    pebble_start(&t.pebble, &options);
+    job_fixture_init(&t.f, &t.loop);
+    open_session();
+}
+
+static void stop(void)
+{
+    close_session();
+    job_fixture_end(&t.f);
+    while (uv_run(&t.loop, UV_RUN_DEFAULT) != 0) {
+    }
+    assert_int_equal(0, uv_loop_close(&t.loop));
+    pebble_stop(&t.pebble);
+}
+
+/* Debian's has neither profiles nor renewal information. */
+static bool is_old(const char *program)
+{
+    return strcmp(program, "/usr/bin/pebble") == 0;
+}
+
+static void need_ok(void)
+{
+    if (!t.f.outcome.ok) {
+        fail_msg("in %s, type '%s': %s", t.f.outcome.state, t.f.outcome.problem.type,
+                 t.f.outcome.problem.text);
+    }
+}
+
+#define ALL                                                                                        \
+    "begin directory account precheck new ordered authorize publish prove challenge validate "     \
+    "finalize issue download store clean"
+
+/* ---- tests ------------------------------------------------------------------------------------------- */
+
+/* Two names that are one to prove: two values, there at once; a row that opens. */
+static void test_whole_way(void **state)
+{
+    (void)state;
+    for (char **p = programs; *p != NULL; p++) {
+        start(*p, (struct pebble_options){.nonce_reject = 0});
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        assert_string_equal(ALL, t.f.steps);
+        assert_int_equal(1, t.f.puts);
+        assert_int_equal(1, t.f.proves);
+        char *second = strchr(t.f.put_values, ' ');
+        assert_non_null(second);
+        assert_memory_equal(t.f.put_values, "job.example=", 12);
+        assert_memory_equal(second + 1, "job.example=", 12);
+        assert_int_equal(43 + 12, strlen(second + 1));
+        assert_memory_not_equal(t.f.put_values, second + 1, 43 + 12);
+        assert_memory_equal(t.f.prechecked, "*.job.example job.example https://127.0.0.1:", 44);
+        assert_int_equal(1, t.f.outcome.generation);
+        assert_int_equal(1, t.f.accounts);
+        struct tls_pair *pair = NULL;
+        job_fixture_stored(&t.f, 1, &pair);
+        assert_string_equal(tls_pair_info(pair)->serial, t.f.outcome.serial);
+        assert_true(t.f.outcome.ari_id[0] != '\0');
+        tls_pair_unref(pair);
+        job_fixture_clean(&t.f);
+        assert_string_equal("certificate ok ;order ok ;", job_fixture_ledger(&t.f));
+        print_message("%s: took %lld ms, the CA %lld ms\n", *p, (long long)t.f.outcome.took_ms,
+                      (long long)t.f.outcome.ca_ms);
+
+        /* Another one, with the same account and another key. */
+        t.f.options.expect = 1;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        job_fixture_stored(&t.f, 2, NULL);
+        assert_err(ERR_OK, sync_accounts(&t.f.y));
+        assert_null(strchr(t.f.y.out.text, ' '));
+        stop();
+    }
+}
+
+static void test_nonces_and_authorizations(void **state)
+{
+    (void)state;
+    static const unsigned rejects[] = {0, 50, 90}, reuses[] = {0, 100};
+    for (char **p = programs; *p != NULL; p++) {
+        for (unsigned i = 0; i < 6; i++) {
+            bool reuses_all = reuses[i % 2] == 100;
+            start(*p, (struct pebble_options){.nonce_reject = rejects[i / 2],
+                                              .authz_reuse = reuses[i % 2]});
+            job_fixture_run(&t.f, t.session);
+            need_ok();
+            t.f.options.expect = 1;
+            job_fixture_run(&t.f, t.session);
+            need_ok();
+            job_fixture_stored(&t.f, 2, NULL);
+            /* What is valid already is not proved again. */
+            assert_int_equal(reuses_all ? 1 : 2, t.f.puts);
+            assert_int_equal(reuses_all, strstr(t.f.steps, "publish") == NULL);
+            job_fixture_clean(&t.f);
+            stop();
+        }
+    }
+}
+
+static void test_rehearsal(void **state)
+{
+    (void)state;
+    start(programs[0], (struct pebble_options){.nonce_reject = 0});
+    t.f.options.purpose = ACME_REHEARSE;
+    job_fixture_run(&t.f, t.session);
+    need_ok();
+    assert_string_equal(ALL, t.f.steps);
+    assert_err(ERR_NOTFOUND, sync_cert_get(&t.f.y, JOB_FIXTURE_HOST));
+    assert_string_equal("rehearsal ok ;order ok ;", job_fixture_ledger(&t.f));
+    job_fixture_clean(&t.f);
+    stop();
+}
+
+/* The holder ends right after it has saved a state; the next one comes to the same end. */
+static void test_resume(void **state)
+{
+    (void)state;
+    char words[] = ALL;
+    for (char **p = programs; *p != NULL; p++) {
+        start(*p, (struct pebble_options){.authz_reuse = 0});
+        char *rest = words;
+        char copy[sizeof words];
+        memcpy(copy, words, sizeof copy);
+        rest = copy;
+        for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+            bool stored = strcmp(word, "clean") == 0; /* by the first already */
+            t.f.cancel_at = word;
+            job_fixture_run(&t.f, t.session);
+            assert_int_equal(stored, t.f.outcome.ok);
+            assert_false(t.f.outcome.lease_lost);
+            job_fixture_take_over(&t.f);
+            if (stored) {
+                t.f.options.expect = t.f.outcome.generation;
+            }
+            job_fixture_run(&t.f, t.session);
+            need_ok();
+            if (t.f.outcome.generation != t.f.options.expect + (stored ? 0 : 1)) {
+                fail_msg("%s: generation %llu", word, (unsigned long long)t.f.outcome.generation);
+            }
+            t.f.options.expect = t.f.outcome.generation;
+            job_fixture_stored(&t.f, t.f.options.expect, NULL);
+            job_fixture_clean(&t.f);
+            /* Nothing stays open in the ledger. */
+            assert_null(strstr(job_fixture_ledger(&t.f), " open "));
+        }
+        stop();
+    }
+}
+
+/* The CA has forgotten the order, and the account: another of each, once. */
+static void test_forgotten(void **state)
+{
+    (void)state;
+    for (char **p = programs; *p != NULL; p++) {
+        start(*p, (struct pebble_options){.nonce_reject = 0});
+        t.f.cancel_at = "prove";
+        job_fixture_run(&t.f, t.session);
+        close_session();
+        pebble_restart(&t.pebble, &t.options);
+        open_session();
+        job_fixture_take_over(&t.f);
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        job_fixture_stored(&t.f, 1, NULL);
+        job_fixture_clean(&t.f);
+        assert_string_equal("certificate ok ;order ok ;order failed abandoned;",
+                            job_fixture_ledger(&t.f));
+        /* And with no order under way. */
+        close_session();
+        pebble_restart(&t.pebble, &t.options);
+        open_session();
+        t.f.options.expect = 1;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        job_fixture_stored(&t.f, 2, NULL);
+        stop();
+    }
+}
+
+/* An order for other names, or of another purpose, is ended first. */
+static void test_other_order(void **state)
+{
+    (void)state;
+    start(programs[0], (struct pebble_options){.nonce_reject = 0});
+    t.f.cancel_at = "prove";
+    t.f.options.purpose = ACME_REHEARSE;
+    job_fixture_run(&t.f, t.session);
+    job_fixture_take_over(&t.f);
+    t.f.options.purpose = ACME_ISSUE;
+    job_fixture_run(&t.f, t.session);
+    need_ok();
+    assert_string_equal(ALL, t.f.steps);
+    job_fixture_clean(&t.f);
+    t.f.cancel_at = "prove";
+    t.f.options.expect = 1;
+    job_fixture_run(&t.f, t.session);
+    job_fixture_take_over(&t.f);
+    t.f.options.names_count = 1;
+    job_fixture_run(&t.f, t.session);
+    need_ok();
+    job_fixture_stored(&t.f, 2, NULL);
+    assert_string_equal(ALL, t.f.steps);
+    stop();
+}
+
+static void test_external_account(void **state)
+{
+    (void)state;
+    static const char key[] = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    for (char **p = programs; *p != NULL; p++) {
+        start(*p, (struct pebble_options){.eab_kid = "kid-1", .eab_key = key});
+        job_fixture_run(&t.f, t.session);
+        job_fixture_need(&t.f, "account", ACME_DENIED, "account");
+        assert_non_null(strstr(t.f.outcome.problem.text, "letsEncrypt.eab"));
+        t.f.options.eab_kid = "kid-1";
+        t.f.options.eab_hmac_key = "+/+/standard+base64/";
+        job_fixture_run(&t.f, t.session);
+        job_fixture_need(&t.f, "account", ACME_DENIED, "eab");
+        t.f.options.eab_hmac_key = key;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        stop();
+    }
+}
+
+static void test_profiles(void **state)
+{
+    (void)state;
+    for (char **p = programs; *p != NULL; p++) {
+        if (is_old(*p)) {
+            continue;
+        }
+        start(*p, (struct pebble_options){.profile = "tlsserver"});
+        job_fixture_run(&t.f, t.session); /* by itself */
+        need_ok();
+        int64_t life_ms = t.f.outcome.not_after_ms - t.f.outcome.not_before_ms;
+        assert_in_range(life_ms, 864000000 - 2000, 864000000 + 2000);
+        t.f.options.profile = "shortlived";
+        job_fixture_run(&t.f, t.session);
+        job_fixture_need(&t.f, "directory", ACME_PROFILE, "profile");
+        stop();
+    }
+}
+
+static void on_cert(void *ctx, enum err e, const struct err_info *info,
+                    const struct store_cert_row *row)
+{
+    (void)info;
+    assert_err(ERR_OK, e);
+    snprintf(ctx, 16384, "%s", row->chain_pem);
+}
+
+/* What comes after the leaf. */
+static char *stored_chain(void)
+{
+    char *text = calloc(1, 16384);
+    bool never = false;
+    (void)never;
+    store_cert_get(t.f.y.store, JOB_FIXTURE_HOST, on_cert, text);
+    while (text[0] == '\0') {
+        uv_run(&t.loop, UV_RUN_ONCE);
+    }
+    return text;
+}
+
+/* The issuer's issuer, which Pebble makes up at each start. */
+static void last_issuer(const char *pem, char out[256])
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    assert_non_null(x);
+    assert_true(X509_NAME_get_text_by_NID(X509_get_issuer_name(x), NID_commonName, out, 256) > 0);
+    X509_free(x);
+    BIO_free(bio);
+}
+
+static void test_preferred_chain(void **state)
+{
+    (void)state;
+    static char wanted[256], got[256];
+    for (char **p = programs; *p != NULL; p++) {
+        start(*p, (struct pebble_options){.alternate_roots = 2});
+        t.f.options.preferred_chain = "nobody's root";
+        job_fixture_run(&t.f, t.session); /* the default, then, and a note */
+        need_ok();
+        char *chain = stored_chain();
+        last_issuer(chain, wanted);
+        free(chain);
+        t.f.options.preferred_chain = wanted;
+        t.f.options.expect = 1;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        chain = stored_chain();
+        last_issuer(chain, got);
+        free(chain);
+        assert_string_equal(wanted, got);
+        stop();
+    }
+}
+
+/* Nobody serves the proofs: the CA really looks, and says so. */
+static void test_validation_fails(void **state)
+{
+    (void)state;
+    start(programs[0], (struct pebble_options){.validates = true});
+    t.f.options.type = ACME_HTTP01;
+    t.f.options.names_count = 1; /* sorted by the job: the apex alone cannot be had by a wildcard */
+    static const char *const apex[] = {"localhost"};
+    t.f.options.names = apex;
+    job_fixture_run(&t.f, t.session);
+    assert_false(t.f.outcome.ok);
+    assert_string_equal("validate", t.f.outcome.state);
+    assert_int_equal(ACME_IDENTIFIER, t.f.outcome.problem.class);
+    assert_int_equal(1, t.f.witnessed);
+    job_fixture_clean(&t.f);
+    assert_non_null(strstr(job_fixture_ledger(&t.f), "authorization failed"));
+    assert_err(ERR_NOTFOUND, sync_cert_get(&t.f.y, JOB_FIXTURE_HOST));
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_way),        cmocka_unit_test(test_nonces_and_authorizations),
+        cmocka_unit_test(test_rehearsal),        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_forgotten),        cmocka_unit_test(test_other_order),
+        cmocka_unit_test(test_external_account), cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_preferred_chain),  cmocka_unit_test(test_validation_fails),
+    };
+    signal(SIGPIPE, SIG_IGN);
+    programs = pebble_programs();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(programs);
+    return failed;
+}
