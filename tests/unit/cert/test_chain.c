@@ -170,7 +170,7 @@ static void a_leaf_and_the_rest(void **state)
     expect_split("\n\n" CHAIN_LEAF "\n\nsubject=x\n" CHAIN_Y1 "\n", CHAIN_LEAF, CHAIN_Y1);
 }
 
-/* RFC 8555 §7.4.2 lets a CA send what servers would take for a key of theirs. */
+/* A server that looks for its key in the same file would take it from the CA. */
 static void what_is_no_certificate_is_dropped(void **state)
 {
     (void)state;
