@@ -438,7 +438,7 @@ static void job_life(struct suite *t)
 {
     struct store_job j = job_of("j1", "h");
     const struct store_job second = job_of("j2", "h"), other = job_of("j1", "g");
-    const struct store_job unknown = job_of("j9", "h");
+    const struct store_job unknown = job_of("j9", "h"), elsewhere = job_of("j3", "f");
     take(t);
     assert_err(ERR_NOTFOUND, sync_job_get(&t->a, "j1"));
     assert_err(ERR_NOTFOUND, sync_job_open(&t->a, "h"));
@@ -455,6 +455,8 @@ static void job_life(struct suite *t)
     assert_out(t, "j1,h,working,api,limit,on it,7,0");
     assert_err(ERR_OK, sync_job_open(&t->a, "h"));
     assert_out(t, "j1,h,working,api,limit,on it,7,0");
+    assert_err(ERR_OK, sync_job_ask(&t->a, &elsewhere)); /* each hostname has its own */
+    assert_out(t, "j3,f,waiting,api,limit,t,7,0");
     j.state = "done";
     j.text = "";
     j.ended_ms = 9;
