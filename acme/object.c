@@ -5,6 +5,16 @@
 #include "header.h"
 #include "problem_priv.h"
 
+enum err object_parse(const char *body, size_t len, json_t **out, struct err_info *info)
+{
+    struct err_info why = {.text = ""};
+    enum err e = jx_parse_object(body, len, out, &why);
+    if (e != ERR_OK && info != NULL) {
+        acme_text_clean(why.text, info->text, sizeof info->text);
+    }
+    return e;
+}
+
 /* --- members ------------------------------------------------------------------------------ */
 
 enum err object_url(const json_t *object, const char *key, char out[ACME_URL_MAX],
@@ -175,7 +185,7 @@ enum err acme_order_read(const char *body, size_t len, struct acme_order_object 
 {
     json_t *root = NULL;
     *out = (struct acme_order_object){.status = ACME_STATUS_UNKNOWN};
-    enum err e = jx_parse_object(body, len, &root, info);
+    enum err e = object_parse(body, len, &root, info);
     if (e == ERR_OK) {
         e = read_order(root, out, info);
     }
@@ -190,7 +200,7 @@ enum err acme_account_read(const char *body, size_t len, struct acme_account_obj
 {
     json_t *root = NULL;
     *out = (struct acme_account_object){.status = ACME_STATUS_UNKNOWN};
-    enum err e = jx_parse_object(body, len, &root, info);
+    enum err e = object_parse(body, len, &root, info);
     if (e == ERR_OK) {
         e = object_status(root, &out->status, info);
         object_url_if(root, "orders", out->orders);
@@ -232,7 +242,7 @@ enum err acme_renewal_info_read(const char *body, size_t len, struct acme_renewa
 {
     json_t *root = NULL;
     *out = (struct acme_renewal_info){.start_ms = 0};
-    enum err e = jx_parse_object(body, len, &root, info);
+    enum err e = object_parse(body, len, &root, info);
     if (e == ERR_OK) {
         e = read_window(root, out, info);
     }

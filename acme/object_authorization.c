@@ -50,7 +50,7 @@ enum err acme_challenge_read(const char *body, size_t len, struct acme_challenge
 {
     json_t *root = NULL;
     *out = (struct acme_challenge){.type = ACME_OTHER};
-    enum err e = jx_parse_object(body, len, &root, info);
+    enum err e = object_parse(body, len, &root, info);
     if (e == ERR_OK) {
         e = read_challenge(root, out, info);
     }
@@ -117,7 +117,7 @@ enum err acme_authorization_read(const char *body, size_t len, struct acme_autho
 {
     json_t *root = NULL;
     *out = (struct acme_authorization){.status = ACME_STATUS_UNKNOWN};
-    enum err e = jx_parse_object(body, len, &root, info);
+    enum err e = object_parse(body, len, &root, info);
     if (e == ERR_OK) {
         e = read_authorization(root, out, info);
     }

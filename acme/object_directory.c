@@ -72,7 +72,7 @@ enum err acme_directory_read(const char *body, size_t len, struct acme_directory
 {
     json_t *root = NULL;
     *out = (struct acme_directory){.new_nonce = ""};
-    enum err e = jx_parse_object(body, len, &root, info);
+    enum err e = object_parse(body, len, &root, info);
     if (e == ERR_OK) {
         e = read_directory(root, out, info);
     }

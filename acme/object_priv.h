@@ -5,6 +5,9 @@
 #include "lib/jx.h"
 #include "object.h"
 
+/* jx_parse_object(), whose words quote what it could not read: made fit to be shown. */
+enum err object_parse(const char *body, size_t len, json_t **out, struct err_info *info) MUST_USE;
+
 /* Needed. */
 enum err object_url(const json_t *object, const char *key, char out[ACME_URL_MAX],
                     struct err_info *info) MUST_USE;

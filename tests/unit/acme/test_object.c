@@ -37,7 +37,7 @@ static const char *long_url(size_t len)
 
 #define DIRECTORY_NEEDED                                                                           \
     "\"newNonce\":\"" CA "/nonce\",\"newAccount\":\"" CA "/account\",\"newOrder\":\"" CA "/order"  \
-                                                                                         "\""
+    "\""
 
 static struct acme_directory directory_of(const char *body)
 {
@@ -107,6 +107,7 @@ static void directories_that_are_none(void **state)
         {"<html>", ERR_MALFORMED, "JSON"},
         {"{" DIRECTORY_NEEDED, ERR_MALFORMED, "JSON"}, /* truncated */
         {"[]", ERR_MALFORMED, "object"},
+        {"{\x1b[2J", ERR_MALFORMED, "near '?'"}, /* quoted, but fit to be shown */
         {"{}", ERR_MALFORMED, "directory: newNonce"},
         {"{\"newNonce\":\"" CA "/\",\"newOrder\":\"" CA "/\"}", ERR_MALFORMED, "newAccount"},
         {"{\"newNonce\":\"" CA "/\",\"newAccount\":\"" CA "/\",\"newOrder\":7}", ERR_MALFORMED,
