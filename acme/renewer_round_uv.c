@@ -212,11 +212,11 @@ void renewer_alarm(struct renewer *r)
         return;
     }
     r->alarm_level = level;
-    plan_span_text(left_ms, left);
+    plan_span_text(left_ms > 0 ? left_ms : -left_ms, left);
     LOG_AT(level < 3 ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, RENEWER_TAG,
            level < 4 ? "the certificate runs out" : "the certificate has run out",
-           LOG_S("hostname", r->o.hostname), LOG_S("serial", r->leaf.serial), LOG_S("left", left),
-           LOG_S("problem", r->problem));
+           LOG_S("hostname", r->o.hostname), LOG_S("serial", r->leaf.serial),
+           LOG_S(level < 4 ? "left" : "since", left), LOG_S("problem", r->problem));
     if (r->o.on_alarm != NULL) {
         r->o.on_alarm(r->o.ctx, level, left_ms);
     }

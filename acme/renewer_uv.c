@@ -208,7 +208,8 @@ static void scale_times(struct renewer *r)
                                     .beat_ms = renewer_scaled(r, t->beat_ms),
                                     .give_up_ms = renewer_scaled(r, t->give_up_ms),
                                     .rank_ms = renewer_scaled(r, t->rank_ms),
-                                    .look_ms = renewer_scaled(r, t->look_ms) + 1};
+                                    .look_ms = renewer_scaled(r, t->look_ms)};
+    r->times.look_ms = r->times.look_ms > 0 ? r->times.look_ms : 1;
 }
 
 static enum err open_sessions(struct renewer *r, struct err_info *info)
