@@ -38,11 +38,12 @@ static enum err open_tls_dir(const struct sync_dir *d, struct sync_at *out, stru
     if (n < 0 || (size_t)n >= sizeof out->path) {
         return err_set(info, ERR_LIMIT, "path too long: %s", d->tls_dir);
     }
-    if (mkdir(d->tls_dir, 0700) != 0 && errno != EEXIST) {
+    bool made = mkdir(d->tls_dir, 0700) == 0;
+    if (!made && errno != EEXIST) {
         return sync_fail(out, NULL, "make", info);
     }
     out->fd = open(d->tls_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (out->fd < 0 || fstat(out->fd, &st) != 0) {
+    if (out->fd < 0 || fstat(out->fd, &st) != 0 || (made && fchmod(out->fd, 0700) != 0)) {
         return sync_fail(out, NULL, "open", info);
     }
     /* Who can rename in it can put a folder of theirs in place of ours; not if it is sticky. */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -361,6 +362,69 @@ static void test_parent_is_gone_already(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+static void test_an_environment_of_its_own(void **state)
+{
+    struct err_info info = {""};
+    (void)state;
+    setenv("DNSD_TEST_CHILD", "a b", 1);
+    struct proc_options o = {
+        .argv = (const char *const[]){"/bin/sh", "-c", "tr '\\0' '\\n' </proc/$$/environ", NULL},
+        .env = (const char *const[]){"ONE=1", "PATH=/usr/bin:/bin", NULL},
+        .on_line = on_line,
+        .on_exit = on_exit_cb,
+        .ctx = &t};
+    assert_int_equal(proc_start(&t.loop, &o, &t.proc, &info), ERR_OK);
+    run_to_end();
+    unsetenv("DNSD_TEST_CHILD");
+    assert_int_equal(t.count, 2);
+    assert_string_equal(t.lines[0], "ONE=1");
+    assert_string_equal(t.lines[1], "PATH=/usr/bin:/bin");
+}
+
+static void kill_at_first_line(void *ctx, const char *line)
+{
+    on_line(ctx, line);
+    proc_kill(t.proc);
+    proc_kill(t.proc); /* nothing more */
+}
+
+/* Gone, or not yet buried. */
+static bool is_dead(const char *pid)
+{
+    char path[PROC_LINE_MAX + 16], line[512] = "";
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        return true;
+    }
+    bool read = fgets(line, sizeof line, f) != NULL;
+    fclose(f);
+    return !read || strstr(line, ") Z ") != NULL || strstr(line, ") X ") != NULL;
+}
+
+/* Nobody of a killed group is left, and nobody else is hit: we go on. */
+static void test_a_group_is_killed(void **state)
+{
+    struct err_info info = {""};
+    (void)state;
+    struct proc_options o = {
+        .argv =
+            (const char *const[]){"/bin/sh", "-c", "trap '' TERM; sleep 30 & echo $!; wait", NULL},
+        .group = true,
+        .on_line = kill_at_first_line,
+        .on_exit = on_exit_cb,
+        .ctx = &t};
+    assert_int_equal(proc_start(&t.loop, &o, &t.proc, &info), ERR_OK);
+    assert_int_equal(getpgid(proc_pid(t.proc)), proc_pid(t.proc));
+    run_to_end();
+    assert_int_equal(t.signal, SIGKILL);
+    assert_int_equal(t.count, 1);
+    for (int i = 0; !is_dead(t.lines[0]); i++) {
+        assert_true(i < PATIENCE_MS / 10);
+        poll(NULL, 0, 10);
+    }
+}
+
 static void test_bad_child_words(void **state)
 {
     (void)state;
@@ -405,6 +469,8 @@ int main(int argc, char **argv)
         T(test_not_a_program_after_all),
         T(test_dies_with_its_parent),
         T(test_parent_is_gone_already),
+        T(test_an_environment_of_its_own),
+        T(test_a_group_is_killed),
         T(test_bad_child_words),
     };
 #undef T
