@@ -1,7 +1,7 @@
-/* tls-cert/<hostname>: a certificate with its key, as the platform stores them. The predecessor writes
- * the same rows and perhaps members of its own, so a change is a merge patch (RFC 7396) that SQL
- * applies to whatever is there. The list takes out of a row what everybody may know; the key, sealed
- * as it is, is fetched with the whole row only. */
+/* tls-cert/<hostname>: a certificate with its key, as the platform stores them. The predecessor
+ * writes the same rows and perhaps members of its own, so a change is a merge patch (RFC 7396) that
+ * SQL applies to whatever is there. The list takes out of a row what everybody may know; the key,
+ * sealed as it is, is fetched with the whole row only. */
 #include "store.h"
 
 #include <stdlib.h>
@@ -54,8 +54,8 @@ enum {
     COL_DIRECTORY
 };
 
-/* What is no JSON object cannot be patched and is of no use to anybody; it must not be in the way of
- * what is. */
+/* What is no JSON object cannot be patched and is of no use to anybody; it must not be in the way
+ * of what is. */
 static const char CLEAR_SQL[] =
     "DELETE FROM keyValue WHERE key = '" KEY_CERT "' || ?1 AND ?2 = 0"
     " AND CASE WHEN json_valid(value) THEN json_type(value) <> 'object' ELSE 1 END";

@@ -1,7 +1,8 @@
-/* Writes under a lease: one transaction whose first statement touches the lease's row, without effect,
- * and must find it as the fence says. If it does not, that statement is the one that failed, nothing
- * of the rest is there, and the caller is told ERR_DENIED; whatever else fails is the operation's own
- * ERR_CONFLICT. (Both drivers carry a batch out as one transaction and break it off for must_change.)
+/* Writes under a lease: one transaction whose first statement touches the lease's row, without
+ * effect, and must find it as the fence says. If it does not, that statement is the one that
+ * failed, nothing of the rest is there, and the caller is told ERR_DENIED; whatever else fails is
+ * the operation's own ERR_CONFLICT. (Both drivers carry a batch out as one transaction and break it
+ * off for must_change.)
  */
 #ifndef STORE_FENCED_H
 #define STORE_FENCED_H

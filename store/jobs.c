@@ -1,5 +1,5 @@
-/* acme_job: somebody wishes a certificate now. Of a hostname at most one is open, and that one is the
- * newest: a job is only added where none is open. */
+/* acme_job: somebody wishes a certificate now. Of a hostname at most one is open, and that one is
+ * the newest: a job is only added where none is open. */
 #include "store.h"
 
 #include "fenced.h"

@@ -1,5 +1,5 @@
-/* Leases: who may do what only one may do. A lease is taken by compare-and-set; there is no clock in
- * it, so none can be wrong. */
+/* Leases: who may do what only one may do. A lease is taken by compare-and-set; there is no clock
+ * in it, so none can be wrong. */
 #include "store.h"
 
 #include "fenced.h"

@@ -56,8 +56,8 @@ void op_check_value(struct op *op, const char *what, const char *value);
 void op_statement(struct op *op, struct backend_statement *st, const char *sql, bool must_change,
                   const struct backend_value *values, size_t count);
 
-/* Room for what an answer's rows are read into, COUNT things of SIZE bytes, in op->pool; *count is 0
- * on errors. NULL also if there is no memory: then *e and *info say so. WHAT: "attempts". */
+/* Room for what an answer's rows are read into, COUNT things of SIZE bytes, in op->pool; *count is
+ * 0 on errors. NULL also if there is no memory: then *e and *info say so. WHAT: "attempts". */
 void *op_list(struct op *op, enum err *e, const struct err_info **info,
               const struct backend_reply *reply, size_t size, const char *what, size_t *count);
 

@@ -1,4 +1,5 @@
-/* acme_order: the one order under way for a hostname, and the proofs that are there on its behalf. */
+/* acme_order: the one order under way for a hostname, and the proofs that are there on its behalf.
+ */
 #include "store.h"
 
 #include "fenced.h"

@@ -4,15 +4,13 @@
  */
 #include "schema.h"
 
-#include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/rng.h"
 #include "tables.h"
 
 static const char TAKE[] = "INSERT INTO dnsd_migration(version, applied_ms) VALUES(?1, ?2)"
@@ -86,16 +84,6 @@ static void make(struct schema *s)
         " (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)",
         NULL, 0, false);
     s->backend->ops->batch(s->backend, &s->batch, on_step, s);
-}
-
-static void make_id(char out[33])
-{
-    uint8_t bytes[16];
-    ssize_t got = getrandom(bytes, sizeof bytes, 0);
-    assert(got == (ssize_t)sizeof bytes); /* getrandom(2): up to 256 bytes come whole */
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    }
 }
 
 static void migrate(struct schema *s, size_t version)
@@ -176,6 +164,6 @@ void schema_prepare(struct backend *b, schema_done_cb *done, void *ctx)
     s->done = done;
     s->ctx = ctx;
     s->level = BACKEND_LOCAL;
-    make_id(s->id_text);
+    rng_hex(s->id_text, sizeof s->id_text / 2);
     look(s);
 }

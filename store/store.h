@@ -17,7 +17,7 @@
  * Errors. ERR_CONFLICT: a row was not as the caller expected; re-read and decide again. ERR_BUSY:
  * another writer held the database for longer than busy_ms; nothing was written. ERR_UNAVAIL: no
  * engine to talk to now (rqlite: not running, or no leader, for longer than busy_ms); nothing was
- * written. ERR_DENIED: rqlite does not know us. ERR_IO: disk full, unreadable, corrupt; INFO names
+ * written. ERR_DENIED: rqlite does not know us, or a write was bound to a lease that has passed on. ERR_IO: disk full, unreadable, corrupt; INFO names
  * the file and the reason. ERR_MALFORMED: not our database, or a value that is not what it should
  * be. ERR_LIMIT: over a limit below. A write that reports an error has changed nothing, but for
  * ERR_TIMEOUT (rqlite: the connection broke after the write was sent, and nobody could be asked
@@ -88,8 +88,8 @@ void store_state(struct store *s, store_state_cb *cb, void *ctx);
 
 /* A row as it is now. KEY is the whole key with its prefix: dns-record/, user-core/, core-info/. Of
  * others the feed only gives the key, and VALUE is NULL: challenge/<name> (store_challenges_of()),
- * tls-cert/<hostname> (store_cert_get()), acme-account/<directory> (store_accounts_list()). The latter
- * two are no part of a scan either: whoever begins reads them by these. */
+ * tls-cert/<hostname> (store_cert_get()), acme-account/<directory> (store_accounts_list()). The
+ * latter two are no part of a scan either: whoever begins reads them by these. */
 struct store_row {
     const char *key;
     const char *value; /* NULL: the row is gone */
@@ -113,12 +113,12 @@ void store_feed_read(struct store *s, uint64_t after, size_t max, store_feed_cb 
  * come without a change. One watcher per store; NULL ends it. */
 void store_watch(struct store *s, void (*on_change)(void *ctx), void *ctx);
 
-/* All rows whose key begins with PREFIX ("" for all: challenge/, core-info/, dns-record/, user-core/), as of one moment or,
- * with rqlite, none older than the revision that CB is told: reading the feed from there on gives
- * what changed meanwhile. ON_ROW is called on a thread of the store's, one row at a time, in the order of keys; false ends
- * the scan with ERR_CANCELED. CB then runs on the loop with the revision that the rows are of.
- * Other operations go on meanwhile. challenge/ rows come as key challenge/<name> with the
- * challenge's value, once per value. */
+/* All rows whose key begins with PREFIX ("" for all: challenge/, core-info/, dns-record/,
+ * user-core/), as of one moment or, with rqlite, none older than the revision that CB is told:
+ * reading the feed from there on gives what changed meanwhile. ON_ROW is called on a thread of the
+ * store's, one row at a time, in the order of keys; false ends the scan with ERR_CANCELED. CB then
+ * runs on the loop with the revision that the rows are of. Other operations go on meanwhile.
+ * challenge/ rows come as key challenge/<name> with the challenge's value, once per value. */
 typedef bool store_row_cb(void *ctx, const struct store_row *row);
 typedef void store_scan_cb(void *ctx, enum err e, const struct err_info *info,
                            const struct store_state *state);
@@ -163,8 +163,8 @@ void store_user_put(struct store *s, const struct store_user *user, enum store_p
                     store_done_cb *cb, void *ctx);
 void store_user_delete(struct store *s, const char *name, store_done_cb *cb, void *ctx);
 
-/* A new user in one statement, so that of any number of cores that place users at the same time none
- * takes a count for granted that another has just changed. */
+/* A new user in one statement, so that of any number of cores that place users at the same time
+ * none takes a count for granted that another has just changed. */
 struct store_place {
     const char *name;  /* as the row calls the user: the name, or its token */
     const char *label; /* the name itself: no core, no stored record may have it. NULL: not asked */
@@ -186,7 +186,8 @@ void store_user_place(struct store *s, const struct store_place *place, store_pl
                       void *ctx);
 
 /* Where a user lives, with what the core's row says. CORE is NULL if that row is missing or cannot
- * be read; its `users` is 0. ERR_NOTFOUND: no such user. One read of this node; cheap (no counting).
+ * be read; its `users` is 0. ERR_NOTFOUND: no such user. One read of this node; cheap (no
+ * counting).
  */
 typedef void store_home_cb(void *ctx, enum err e, const struct err_info *info,
                            const struct store_user *user, const struct store_core *core);
@@ -243,8 +244,9 @@ void store_core_row_free(struct store_core_row *row);
 
 /* ---- leases: who may do what only one may do ---------------------------------------------------- */
 
-/* One row per lease. TERM grows with each holder, BEAT while one holds it; no clock is in it: whoever
- * wants the lease watches both stand still, on a clock of his own (acme/lease.h). */
+/* One row per lease. TERM grows with each holder, BEAT while one holds it; no clock is in it:
+ * whoever wants the lease watches both stand still, on a clock of his own (acme/lease.h). Both are
+ * below 2^63. */
 struct store_lease {
     const char *name;
     const char *holder; /* core id; "": given back */
@@ -254,13 +256,14 @@ typedef void store_lease_cb(void *ctx, enum err e, const struct err_info *info,
                             const struct store_lease *lease);
 /* As everybody acknowledged it (BACKEND_LATEST). ERR_NOTFOUND: nobody ever had it. */
 void store_lease_get(struct store *s, const char *name, store_lease_cb *cb, void *ctx);
-/* Takes over from exactly SEEN's term and beat (term 0: the row must not exist): HOLDER has term + 1
- * then, at the same beat (of a new row 0). ERR_CONFLICT: it has moved. */
+/* Takes over from exactly SEEN's term and beat (term 0: the row must not exist): HOLDER has term +
+ * 1 then, at the same beat (of a new row 0). ERR_CONFLICT: it has moved. */
 void store_lease_take(struct store *s, const struct store_lease *seen, const char *holder,
                       store_done_cb *cb, void *ctx);
 
-/* What a write under a lease is bound to: it is carried out only while HOLDER has NAME in TERM, tested
- * in the same transaction. ERR_DENIED: the lease has passed on, nothing was written; stop at once. */
+/* What a write under a lease is bound to: it is carried out only while HOLDER has NAME in TERM,
+ * tested in the same transaction. ERR_DENIED: the lease has passed on, nothing was written; stop at
+ * once. */
 struct store_fence {
     const char *name;
     const char *holder;
@@ -301,8 +304,9 @@ void store_challenges_purge(struct store *s, int64_t now_ms, store_done_cb *cb, 
 /* ---- HTTP-01: one row per token -------------------------------------------------------------- */
 
 /* What http://<name>/.well-known/acme-challenge/<token> is answered with, on every core (RFC 8555
- * §8.3). TOKEN "*" stands for any token while an order is open: its value is the account's thumbprint,
- * and the answer <token>.<thumbprint>. Not part of the feed: asked when somebody asks. */
+ * §8.3). TOKEN "*" stands for any token while an order is open: its value is the account's
+ * thumbprint, and the answer <token>.<thumbprint>. Not part of the feed: asked when somebody asks.
+ */
 struct store_http01 {
     const char *token;
     const char *value;
@@ -316,7 +320,8 @@ void store_http01_put(struct store *s, const struct store_fence *fence,
 void store_http01_delete(struct store *s, const char *token, store_done_cb *cb, void *ctx);
 typedef void store_http01_cb(void *ctx, enum err e, const struct err_info *info,
                              const struct store_http01 *h);
-/* The row of TOKEN, else that of "*", if it has not expired by NOW_MS; of this node. ERR_NOTFOUND. */
+/* The row of TOKEN, else that of "*", if it has not expired by NOW_MS; of this node. ERR_NOTFOUND.
+ */
 void store_http01_find(struct store *s, const char *token, int64_t now_ms, store_http01_cb *cb,
                        void *ctx);
 /* Removes what expired at or before NOW_MS. */
@@ -417,14 +422,14 @@ struct store_attempt {
     int64_t at_ms;       /* wall clock */
     int64_t retry_ms;    /* wall clock: not before; 0: nobody said */
 };
-/* Adds it, or tells how it ended (same id: outcome, problem, text, retry), under FENCE; the first ones
- * over STORE_ATTEMPT_KEEP go. */
+/* Adds it, or tells how it ended (same id: outcome, problem, text, retry), under FENCE; the first
+ * ones over STORE_ATTEMPT_KEEP go. */
 void store_attempt_put(struct store *s, const struct store_fence *fence,
                        const struct store_attempt *a, store_done_cb *cb, void *ctx);
 typedef void store_attempts_cb(void *ctx, enum err e, const struct err_info *info,
                                const struct store_attempt *list, size_t count);
-/* Of HOSTNAME (NULL: all), at or after SINCE_MS, the newest first, at most MAX. LATEST: as everybody
- * acknowledged it; else as this node has it. */
+/* Of HOSTNAME (NULL: all), at or after SINCE_MS, the newest first, at most MAX. LATEST: as
+ * everybody acknowledged it; else as this node has it. */
 void store_attempts_list(struct store *s, const char *hostname, int64_t since_ms, size_t max,
                          bool latest, store_attempts_cb *cb, void *ctx);
 
@@ -458,8 +463,8 @@ struct store_job {
 typedef void store_job_cb(void *ctx, enum err e, const struct err_info *info,
                           const struct store_job *job);
 #define STORE_JOBS_KEEP 20 /* ended ones of a hostname; the first go */
-/* From any core. If one of the hostname's is waiting or working, that is the job CB is handed (ERR_OK
- * too): asking twice is asking once, also the same id again. */
+/* From any core. If one of the hostname's is waiting or working, that is the job CB is handed
+ * (ERR_OK too): asking twice is asking once, also the same id again. */
 void store_job_ask(struct store *s, const struct store_job *job, store_job_cb *cb, void *ctx);
 /* BACKEND_LATEST. ERR_NOTFOUND. */
 void store_job_get(struct store *s, const char *id, store_job_cb *cb, void *ctx);
@@ -469,8 +474,8 @@ void store_job_open(struct store *s, const char *hostname, store_job_cb *cb, voi
 void store_job_put(struct store *s, const struct store_fence *fence, const struct store_job *job,
                    store_done_cb *cb, void *ctx);
 
-/* acme_witness: who asked a core for a challenge's name while an order was open. Written by each core,
- * read by the one that explains a failure. */
+/* acme_witness: who asked a core for a challenge's name while an order was open. Written by each
+ * core, read by the one that explains a failure. */
 struct store_witness {
     const char *core;
     const char *name;      /* relative, as in challenges; or the token, or the host */
@@ -515,13 +520,14 @@ typedef void store_cert_row_cb(void *ctx, enum err e, const struct err_info *inf
                                const struct store_cert_row *row);
 /* As this node has it. ERR_NOTFOUND; ERR_MALFORMED: there is a row, but not a certificate's. */
 void store_cert_get(struct store *s, const char *hostname, store_cert_row_cb *cb, void *ctx);
-/* In the place of generation EXPECT (0: of none, of a row of the predecessor's, or of one that is no
- * JSON object), under FENCE. Members of the row that are not ours are kept. ERR_CONFLICT: another
- * generation is there. */
+/* In the place of generation EXPECT (0: of none, of a row of the predecessor's, or of one that is
+ * no JSON object), under FENCE. Members of the row that are not ours are kept. ERR_CONFLICT:
+ * another generation is there. */
 void store_cert_put(struct store *s, const struct store_fence *fence,
                     const struct store_cert_row *row, uint64_t expect, store_done_cb *cb,
                     void *ctx);
-/* Another sealing of the same key, if the row still has the text EXPECT. ERR_CONFLICT: it has not. */
+/* Another sealing of the same key, if the row still has the text EXPECT. ERR_CONFLICT: it has not.
+ */
 void store_cert_reseal(struct store *s, const char *hostname, const char *expect, const char *key,
                        store_done_cb *cb, void *ctx);
 
@@ -538,8 +544,8 @@ void store_records_list(struct store *s, const char *after, size_t max, store_re
 /* ---- heartbeats: one row per core, outside the feed ------------------------------------------- */
 
 /* What a core tells of itself from time to time. Writing one is no change of the zone: it takes no
- * revision. Whether a core is alive is for the reader to judge by `beat` changing; clocks of machines
- * are not compared. */
+ * revision. Whether a core is alive is for the reader to judge by `beat` changing; clocks of
+ * machines are not compared. */
 struct store_beat {
     const char *core;
     uint64_t beat;      /* another one each time; below 2^63 */

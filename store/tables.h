@@ -1,5 +1,5 @@
-/* The texts of the tables, version after version (schema.c carries them out). A version that has been
- * given to anybody never changes; what is new is the next one. */
+/* The texts of the tables, version after version (schema.c carries them out). A version that has
+ * been given to anybody never changes; what is new is the next one. */
 #ifndef STORE_TABLES_H
 #define STORE_TABLES_H
 

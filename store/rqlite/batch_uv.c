@@ -1,28 +1,17 @@
 /* Batches: one request for each piece, sent again until it is known what became of it. */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "driver_priv.h"
+#include "lib/rng.h"
 
 /* How long one answer may take. A small write is two fsyncs and two trips; it gets half of busy_ms,
  * so that there is time to ask again what became of it. A large one is the work of seconds on a
  * slow machine. */
 #define SMALL_MIN_MS 500
 #define LARGE_MS     10000
-
-static void make_token(char out[REQUEST_TOKEN_LEN + 1])
-{
-    uint8_t bytes[REQUEST_TOKEN_LEN / 2];
-    ssize_t got = getrandom(bytes, sizeof bytes, 0);
-    assert(got == (ssize_t)sizeof bytes); /* getrandom(2): up to 256 bytes come whole */
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    }
-}
 
 static unsigned wait_for(const struct job *j)
 {
@@ -46,7 +35,7 @@ static enum err batch_prepare(struct job *j)
         return ERR_OK;
     }
     if (!j->bare) {
-        make_token(j->token);
+        rng_hex(j->token, REQUEST_TOKEN_LEN / 2);
         j->piece.token = j->token;
     }
     j->entries = request_piece_entries(&j->piece);
