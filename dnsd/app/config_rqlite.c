@@ -1,15 +1,14 @@
 #include "config_rqlite.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/digest.h"
 #include "lib/file_sys.h"
 #include "lib/jx.h"
 #include "lib/mem.h"
+#include "lib/rng.h"
 
 #define AUTH_FILE_MAX  (64 * 1024)
 #define PASSWORD_BYTES 32
@@ -141,12 +140,8 @@ static char *from_key(const char *key)
 
 static char *from_chance(void)
 {
-    uint8_t bytes[PASSWORD_BYTES];
-    char *text = mem_xalloc(2 * sizeof bytes + 1);
-    ssize_t got = getrandom(bytes, sizeof bytes, 0);
-    assert(got == (ssize_t)sizeof bytes); /* getrandom(2): up to 256 bytes come whole */
-    hex(bytes, sizeof bytes, text);
-    explicit_bzero(bytes, sizeof bytes);
+    char *text = mem_xalloc(2 * PASSWORD_BYTES + 1);
+    rng_hex(text, PASSWORD_BYTES);
     return text;
 }
 
