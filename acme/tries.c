@@ -5,16 +5,15 @@
 bool tries_problem(enum err e, const char *text, const struct acme_problem *answer,
                    int64_t retry_ms, struct acme_problem *out)
 {
-    if (e == ERR_OK && (answer == NULL || answer->class == ACME_FINE)) {
-        return false;
-    }
-    if (e == ERR_OK) {
-        *out = *answer;
-    } else {
+    if (answer != NULL && answer->class != ACME_FINE) {
+        *out = *answer; /* whatever E: a directory that was refused has both */
+    } else if (e != ERR_OK) {
         *out = (struct acme_problem){.class = e == ERR_DENIED ? ACME_DENIED : ACME_AGAIN,
                                      .retry_ms = -1};
         snprintf(out->text, sizeof out->text, "%s",
                  text != NULL && *text != '\0' ? text : err_text(e));
+    } else {
+        return false;
     }
     if (out->retry_ms < 0) {
         out->retry_ms = retry_ms;

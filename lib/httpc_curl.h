@@ -43,7 +43,8 @@ struct httpc;
 struct httpc_options {
     const char *user_agent;   /* NULL: dnsd */
     const char *ca_file;      /* https: trust these and no others, read once. NULL: the system's,
-                                 read on the loop at the first https request (some ms) */
+                                 read on the loop at the first https request (20 ms), and again
+                                 a day later, because the system renews them */
     unsigned connections_max; /* at a time; further requests wait their turn. 0: 4 */
 };
 /* Reads ca_file, so it blocks: boot only. ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT, ERR_IO: ca_file;

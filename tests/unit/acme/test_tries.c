@@ -31,6 +31,11 @@ static void test_problem(void **state)
     assert_true(tries_problem(ERR_OK, NULL, &said, 7000, &p));
     assert_int_equal(9000, p.retry_ms);
     assert_string_equal("rateLimited", p.type);
+    assert_true(tries_problem(ERR_UNAVAIL, "the directory", &said, -1, &p));
+    assert_int_equal(ACME_LIMITED, p.class);
+    assert_int_equal(9000, p.retry_ms);
+    assert_true(tries_problem(ERR_MALFORMED, "the directory", &fine, -1, &p));
+    assert_int_equal(ACME_AGAIN, p.class);
 }
 
 static void test_pauses(void **state)
