@@ -162,17 +162,17 @@ static enum err not_sealed(struct err_info *info)
 /* What begins like LEN octets of a sealed text: which version is it? */
 static enum err version_of(const uint8_t *octets, size_t len, unsigned *out, struct err_info *info)
 {
-    bool new = len > VERSION_AT &&memcmp(octets, magic, sizeof magic) == 0;
-    if (new &&octets[VERSION_AT] != VERSION) {
+    bool ours = len > VERSION_AT && memcmp(octets, magic, sizeof magic) == 0;
+    if (ours && octets[VERSION_AT] != VERSION) {
         return err_set(info, ERR_MALFORMED,
                        "sealed in version %u, which this program is too old for",
                        octets[VERSION_AT]);
     }
-    if (new &&len >= OVERHEAD) {
+    if (ours && len >= OVERHEAD) {
         *out = VERSION;
         return ERR_OK;
     }
-    if (!new &&len >= V1_CIPHER_AT && octets[0] == VERSION_OLD) {
+    if (!ours && len >= V1_CIPHER_AT && octets[0] == VERSION_OLD) {
         *out = VERSION_OLD;
         return ERR_OK;
     }

@@ -1,5 +1,5 @@
 /* Certificates of a CA that does not exist, made by another program (Python's cryptography), valid
- * from 2026 to 2036. The keys are thrown away. */
+ * from 2026 to 2036. Nothing needs their keys. */
 #ifndef TESTS_TEST_CHAINS_H
 #define TESTS_TEST_CHAINS_H
 

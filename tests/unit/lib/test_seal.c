@@ -345,14 +345,14 @@ static void what_is_no_sealed_text(void **state)
 static void keys_can_be_changed(void **state)
 {
     struct seal_ring *old = ring_of(key_a, NULL), *both = ring_of(key_b, key_a),
-                     *new = ring_of(key_b, NULL);
+                     *later = ring_of(key_b, NULL);
     char *before = close_text(old, &place, "before"), *after = close_text(both, &place, "after");
     char id[SEAL_ID_TEXT];
     (void)state;
     assert_int_equal(open_text(both, &place, before, "before"), ERR_OK);
     assert_int_equal(open_text(both, &place, after, "after"), ERR_OK);
-    assert_int_equal(open_text(new, &place, after, "after"), ERR_OK);
-    assert_int_equal(open_text(new, &place, before, ""), ERR_NOTFOUND);
+    assert_int_equal(open_text(later, &place, after, "after"), ERR_OK);
+    assert_int_equal(open_text(later, &place, before, ""), ERR_NOTFOUND);
     assert_non_null(strstr(info.text, ID_A));
     assert_int_equal(open_text(old, &place, after, ""), ERR_NOTFOUND);
     assert_non_null(strstr(info.text, ID_B));
@@ -365,7 +365,7 @@ static void keys_can_be_changed(void **state)
     free(after);
     seal_ring_free(old);
     seal_ring_free(both);
-    seal_ring_free(new);
+    seal_ring_free(later);
     seal_ring_free(NULL);
 }
 
