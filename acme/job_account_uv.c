@@ -107,7 +107,7 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
     }
     e = open_key(j, row->key, &mine);
     if (e != ERR_OK) { /* another atRestKey, or another row's: never written over */
-        err_prefix(&mine, e, "the account's key");
+        err_prefix(&mine, e, "the account's key: ");
         next_denied(j, "vault", &mine);
         return;
     }
@@ -224,7 +224,7 @@ static void enroll(struct acme_job *j)
         enum err e = jws_bind(j->key, j->o.eab_kid, j->o.eab_hmac_key, j->directory.new_account,
                               &binding, &info);
         if (e == ERR_MALFORMED) {
-            err_prefix(&info, e, "letsEncrypt.eab.hmacKey");
+            err_prefix(&info, e, "letsEncrypt.eab.hmacKey: ");
             next_denied(j, "eab", &info);
             return;
         }

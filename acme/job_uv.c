@@ -57,6 +57,11 @@ static void note(const struct acme_job *j)
                  LOG_N("took_ms", o->took_ms));
         return;
     }
+    if (j->order.lease_lost || j->order.cancelled) { /* nothing is wrong: others go on */
+        LOG_INFO("acme", "left to others", LOG_S("hostname", j->o.hostname),
+                 LOG_S("state", o->state), LOG_S("why", o->problem.text));
+        return;
+    }
     LOG_WARN("acme", "no certificate", LOG_S("hostname", j->o.hostname), LOG_S("state", o->state),
              LOG_S("type", o->problem.type), LOG_S("problem", o->problem.text),
              LOG_S("url", o->problem.url), LOG_N("retry_ms", o->problem.retry_ms));

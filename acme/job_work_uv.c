@@ -5,6 +5,7 @@
 
 #include "cert/chain.h"
 #include "job_priv.h"
+#include "lib/log.h"
 
 static void done(struct loop_work *w)
 {
@@ -105,5 +106,9 @@ static void work_check(struct loop_work *w) /* on a thread of the pool */
 
 void acme_job_check(struct acme_job *j)
 {
+    if (!j->order.chain_found) {
+        LOG_WARN("acme", "the CA has no such chain; its default is used",
+                 LOG_S("hostname", j->o.hostname), LOG_S("preferredChain", j->o.preferred_chain));
+    }
     start(j, work_check);
 }

@@ -93,7 +93,8 @@ struct acme_act order_wait(struct acme_order *o, const struct acme_ev *ev, int64
 
 struct acme_act order_poll(struct acme_order *o, const struct acme_ev *ev, enum acme_act_kind then)
 {
-    static const int64_t own_ms[] = {ORDER_POLL_FIRST_MS, 2000, 3000, 4000, 5000};
+    static const int64_t own_ms[] = {
+        ORDER_POLL_SOON_MS, ORDER_POLL_FIRST_MS, 2000, 3000, 4000, 5000};
     enum { STEPS = sizeof own_ms / sizeof own_ms[0] };
     int64_t wait_ms = own_ms[o->polls < STEPS ? o->polls : STEPS - 1];
     if (o->hint_ms >= 0) {

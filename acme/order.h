@@ -34,8 +34,11 @@
 #include "object.h"
 #include "tries.h"
 
+/* Between two looks while the CA says nothing about it: soon once, for those that are quick, then a
+ * second growing to five. */
+#define ORDER_POLL_SOON_MS  250
 #define ORDER_POLL_FIRST_MS 1000
-#define ORDER_POLL_MAX_MS   60000 /* what Retry-After is cut to while polling */
+#define ORDER_POLL_MAX_MS   60000 /* what Retry-After is cut to while polling; no less than FIRST */
 #define ORDER_DEADLINE_MS                                                                          \
     900000 /* from the first step to the certificate; the CA's `expires` if less */
 #define ORDER_TRIES_MAX TRIES_MAX /* of one request that failed for transient reasons */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert/chain.h"
+#include "lib/httpc_curl.h"
 #include "pebble.h"
 
 static char **programs; /* ended by a NULL */
@@ -296,58 +298,92 @@ static void test_profiles(void **state)
     }
 }
 
+/* ---- chains ----------------------------------------------------------------------------------------- */
+
+static void on_root(void *ctx, enum err e, const struct err_info *info,
+                    const struct httpc_reply *reply)
+{
+    char *out = ctx;
+    BIO *bio = NULL;
+    X509 *x = NULL;
+    if (e != ERR_OK) {
+        fail_msg("%s", info->text);
+    }
+    assert_int_equal(200, reply->status);
+    bio = BIO_new_mem_buf(reply->body, (int)reply->len);
+    x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    assert_non_null(x);
+    assert_true(X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, out, 256) > 0);
+    X509_free(x);
+    BIO_free(bio);
+}
+
+/* The common name of Pebble's I-th root, which it makes up at each start. */
+static void root_of(unsigned i, char out[256])
+{
+    struct httpc *http = NULL;
+    char url[96];
+    bool closed = false;
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/roots/%u", t.pebble.management_port, i);
+    struct httpc_options options = {.ca_file = t.pebble.ca_file};
+    struct httpc_request request = {
+        .method = "GET", .url = url, .body_max = 65536, .wait_ms = 10000};
+    assert_err(ERR_OK, httpc_open(&t.loop, &options, &http, NULL));
+    out[0] = '\0';
+    httpc_start(http, &request, on_root, out);
+    while (out[0] == '\0') {
+        uv_run(&t.loop, UV_RUN_ONCE);
+    }
+    httpc_close(http, on_closed, &closed);
+    sync_wait(&t.loop, &closed);
+}
+
+struct leads {
+    const char *name;
+    bool does, done;
+};
+
 static void on_cert(void *ctx, enum err e, const struct err_info *info,
                     const struct store_cert_row *row)
 {
+    struct leads *l = ctx;
     (void)info;
     assert_err(ERR_OK, e);
-    snprintf(ctx, 16384, "%s", row->chain_pem);
+    l->does = cert_chain_leads_to(row->chain_pem, strlen(row->chain_pem), l->name);
+    l->done = true;
 }
 
-/* What comes after the leaf. */
-static char *stored_chain(void)
+static bool stored_leads_to(const char *name)
 {
-    char *text = calloc(1, 16384);
-    bool never = false;
-    (void)never;
-    store_cert_get(t.f.y.store, JOB_FIXTURE_HOST, on_cert, text);
-    while (text[0] == '\0') {
-        uv_run(&t.loop, UV_RUN_ONCE);
-    }
-    return text;
-}
-
-/* The issuer's issuer, which Pebble makes up at each start. */
-static void last_issuer(const char *pem, char out[256])
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    assert_non_null(x);
-    assert_true(X509_NAME_get_text_by_NID(X509_get_issuer_name(x), NID_commonName, out, 256) > 0);
-    X509_free(x);
-    BIO_free(bio);
+    struct leads l = {.name = name};
+    store_cert_get(t.f.y.store, JOB_FIXTURE_HOST, on_cert, &l);
+    sync_wait(&t.loop, &l.done);
+    return l.does;
 }
 
 static void test_preferred_chain(void **state)
 {
     (void)state;
-    static char wanted[256], got[256];
+    static char roots[3][256];
     for (char **p = programs; *p != NULL; p++) {
         start(*p, (struct pebble_options){.alternate_roots = 2});
+        for (unsigned i = 0; i < 3; i++) {
+            root_of(i, roots[i]);
+        }
+        /* None of them: the default, then, and a note. */
         t.f.options.preferred_chain = "nobody's root";
-        job_fixture_run(&t.f, t.session); /* the default, then, and a note */
-        need_ok();
-        char *chain = stored_chain();
-        last_issuer(chain, wanted);
-        free(chain);
-        t.f.options.preferred_chain = wanted;
-        t.f.options.expect = 1;
         job_fixture_run(&t.f, t.session);
         need_ok();
-        chain = stored_chain();
-        last_issuer(chain, got);
-        free(chain);
-        assert_string_equal(wanted, got);
+        assert_true(stored_leads_to(roots[0]));
+        for (unsigned i = 0; i < 3; i++) {
+            t.f.options.preferred_chain = roots[i];
+            t.f.options.expect = 1 + i;
+            job_fixture_run(&t.f, t.session);
+            need_ok();
+            assert_true(stored_leads_to(roots[i]));
+            assert_false(stored_leads_to(roots[(i + 1) % 3]));
+        }
+        job_fixture_stored(&t.f, 4, NULL);
         stop();
     }
 }
