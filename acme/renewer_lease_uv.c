@@ -16,7 +16,7 @@ struct store_fence renewer_fence(const struct renewer *r)
 bool renewer_is_idle(const struct renewer *r)
 {
     bool at_the_ca = r->leaving && r->flying == RENEWER_CA; /* what comes of it is dropped */
-    return r->job == NULL && (r->step == RENEWER_IDLE || at_the_ca);
+    return r->step == RENEWER_IDLE || at_the_ca;
 }
 
 /* ---- what came back ------------------------------------------------------------------------------ */

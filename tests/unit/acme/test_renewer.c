@@ -616,15 +616,20 @@ static void long_time_passes(int64_t ms)
     turn_all();
 }
 
-/* A holder with a certificate of 90 days. */
-static struct node *with_cert(void)
+/* A holder with a certificate of 90 days, and what it thinks of it. */
+static struct node *with_cert_of(const char *plan)
 {
     struct node *n = open_node(0);
     assert_int_equal(t.jobs_count, 1);
     job_succeeds();
     assert_int_equal(t.jobs_count, 1);
-    NEED_PLAN(n, "not-due");
+    NEED_PLAN(n, plan);
     return n;
+}
+
+static struct node *with_cert(void)
+{
+    return with_cert_of("not-due");
 }
 
 /* ---- the way of a certificate ------------------------------------------------------------------- */
@@ -742,6 +747,7 @@ static void another_cas_certificate_is_replaced(void **state)
             assert_int_equal(last_job()->purpose, cases[i].first);
             assert_int_equal(last_job()->expect, 1);
             assert_string_equal(last_job()->replaces, "");
+            assert_int_equal(t.ari_asked, 0); /* the CA does not know it, or it is not wanted */
         } else {
             assert_int_equal(t.jobs_count, 0);
         }
@@ -831,6 +837,25 @@ static void one_certificate_is_replaced_once(void **state)
     assert_int_equal(t.jobs_count, 3);
     assert_string_equal(last_job()->replaces, "");
     job_succeeds();
+}
+
+/* Whoever stored the present one had no time to say so. */
+static void what_is_known_of_another_certificate_does_not_count(void **state)
+{
+    char serial[41];
+    (void)state;
+    t.ari_offered = true;
+    set_window(t.wall - 2 * DAY, t.wall - DAY);
+    struct node *n = with_cert_of("floor");
+    close_node(n);
+    t.nodes[0].r = NULL;
+    assert_err(ERR_OK, sync_lease_take(&t.y, "acme/" HOST, 1, 0, "core-z"));
+    struct store_fence f = fence();
+    put_cert(&f, 1, NAMES, CA, 90 * DAY, serial);
+    assert_err(ERR_OK, sync_lease_release(&t.y, &f));
+    t.directory_e = ERR_UNAVAIL;
+    n = open_node(0);
+    NEED_PLAN(n, "not-due");
 }
 
 static void without_renewal_information_it_goes_on(void **state)
@@ -1350,6 +1375,7 @@ int main(void)
         TEST(another_cas_certificate_is_replaced),
         TEST(the_moment_of_a_window_is_kept),
         TEST(one_certificate_is_replaced_once),
+        TEST(what_is_known_of_another_certificate_does_not_count),
         TEST(without_renewal_information_it_goes_on),
         TEST(a_ca_without_renewal_information_is_not_asked),
         TEST(a_restart_does_not_empty_the_ledger),
