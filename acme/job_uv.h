@@ -42,18 +42,23 @@ struct acme_job_options {
     const char *replaces;        /* ARI id of the certificate it replaces; "" */
     uint64_t expect;             /* generation of the stored certificate; 0: none */
     const char *forced;          /* the store_job's id, for the ledger's text; NULL */
-    /* The account is known and usable: CAA can be generated for it. READY must be called (at once is
-     * fine) when every core gives what follows from it. */
+    /* The account is known and usable: CAA can be generated for it. READY must be called, once (at once
+     * is fine), when every core gives what follows from it; also if the job has ended meanwhile, which
+     * waits no longer than ORDER_PROVE_MS. NULL: nobody wants to know. */
     void (*on_account)(void *ctx, const char *url, void (*ready)(void *ready_ctx), void *ready_ctx);
-    void (*on_step)(void *ctx, const char *state,
-                    const char *text); /* for status, job rows, fault points */
-    void *ctx;                         /* borrowed */
+    /* For status, job rows, fault points: before what STATE names is done, and after the row says so (up
+     * to "precheck" there is no row yet). May cancel the job. TEXT: of "failed", why; else "". NULL. */
+    void (*on_step)(void *ctx, const char *state, const char *text);
+    void *ctx; /* borrowed */
 };
 
 struct acme_outcome {
     bool ok;
-    struct acme_problem problem; /* of a failure; type "" and class _AGAIN: ours, not the CA's */
-    char state[24];              /* where it failed */
+    /* Of a failure. Types of ours, not the CA's (status is 0): "" (the network, the store),
+     * "cancelled", "lease", "vault", "eab", "account", "profile", "precheck", "order",
+     * "authorization", "challenge", "propagation", "deadline", "certificate", "conflict". */
+    struct acme_problem problem;
+    char state[24]; /* where it failed */
     bool lease_lost;
     uint64_t generation; /* of what was stored */
     char ari_id[128];    /* of it; "" */
@@ -66,7 +71,13 @@ typedef void acme_job_cb(void *ctx, const struct acme_outcome *outcome);
 
 struct acme_job;
 /* Goes on with the order's row if there is one for the same directory, names and purpose that has not
- * expired; else begins anew (an old row of other names or another directory is ended first). */
+ * expired; else begins anew (an old row of other names or another directory is ended first).
+ *
+ * The ledger (store_attempt): an "order" row is open from right before newOrder on, and closed in any
+ * end but a lost lease and being cancelled, when whoever goes on closes it; a failure before newOrder is
+ * a failed "order" row too, so that the plan backs off. An order that is given up for another one is
+ * failed with problem "abandoned". "authorization": failed ones; "certificate": stored ones;
+ * "rehearsal": their ends. */
 void acme_job_start(const struct acme_job_options *options, acme_job_cb *cb, void *ctx,
                     struct acme_job **out);
 /* Stops at the next possible moment, leaves the row for the next holder; the outcome comes. */

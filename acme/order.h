@@ -178,7 +178,7 @@ struct acme_order {
     int64_t hint_ms; /* the longest Retry-After of this round of polling; -1 */
     bool staged;     /* there is an id, a key, perhaps a row */
     bool resumed;    /* the order was found in the store */
-    bool dropping, restarted, renewed;
+    bool dropping, renewed;
     bool cancelled, lease_lost;
     bool stored; /* the certificate is; or the rehearsal went well */
     bool with_replaces;

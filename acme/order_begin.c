@@ -296,9 +296,8 @@ static bool is_gone(const struct acme_ev *ev)
 struct acme_act order_seen(struct acme_order *o, const struct acme_ev *ev)
 {
     struct acme_act act;
-    if (o->resumed && !o->restarted && is_gone(ev)) {
+    if (o->resumed && is_gone(ev)) {
         bool ours = ev->problem == NULL || !is_account(ev);
-        o->restarted = true;
         o->renewed = o->renewed || !ours; /* newOrder would say so, too */
         return order_drop(o, "the CA has no use for this order any more");
     }

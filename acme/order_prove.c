@@ -118,8 +118,7 @@ static size_t next_unfinished(const struct acme_order *o, size_t i)
 static struct acme_act authorized(struct acme_order *o)
 {
     const struct acme_order_authz *z = first_invalid(o);
-    if (z != NULL && o->resumed && !o->restarted && !z->failed) {
-        o->restarted = true;
+    if (z != NULL && o->resumed && !z->failed) {
         return order_drop(o, z->problem.text);
     }
     if (z != NULL) {

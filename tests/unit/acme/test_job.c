@@ -1,5 +1,5 @@
-/* acme/job_uv and its parts against a CA that says what a test tells it to, with a made-up publisher and
- * a real SQLite store. What a real CA does is in tests/contract/test_job.c. */
+/* acme/job_uv and the other parts of a job, against a CA that says what a test tells it to, with a made-up
+ * publisher and a real SQLite store. What a real CA does is in tests/contract/test_job.c. */
 #include "job_fixture.h"
 
 #include <signal.h>
