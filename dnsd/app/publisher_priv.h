@@ -98,7 +98,11 @@ struct publisher {
     void *ctx; /* borrowed */
 };
 
-/* publisher_uv.c */
+/* publisher_uv.c: closes what nobody uses any more, if P is to close. */
+void publisher_see_closed(struct publisher *p);
+
+/* publisher_op.c */
+void publisher_op_cancel(struct op *op);
 struct op *publisher_op_new(struct publisher *p, acme_publisher_cb *cb, void *cb_ctx,
                             op_step *first);
 /* The operation is to end, and this ends it: its callback must return at once. */
