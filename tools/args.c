@@ -24,6 +24,8 @@ static const struct option options[] = {
     {"--url", ARGS_URL, offsetof(struct args, url)},
     {"--available", ARGS_AVAILABLE, offsetof(struct args, available)},
     {"--force", ARGS_FORCE, 0},
+    {"--override", ARGS_OVERRIDE, offsetof(struct args, override)},
+    {"--no-wait", ARGS_NO_WAIT, 0},
 };
 #define OPTIONS (sizeof options / sizeof options[0])
 

@@ -27,6 +27,8 @@ enum args_option {
     ARGS_URL = 1 << 9,
     ARGS_AVAILABLE = 1 << 10,
     ARGS_FORCE = 1 << 11,
+    ARGS_OVERRIDE = 1 << 12,
+    ARGS_NO_WAIT = 1 << 13,
 };
 /* What every command takes. */
 #define ARGS_COMMON (ARGS_CONFIG | ARGS_JSON | ARGS_HELP | ARGS_VERSION)
@@ -35,7 +37,7 @@ enum args_option {
 struct args {
     unsigned given;     /* args_option bits */
     const char *config; /* values: NULL unless given */
-    const char *ttl, *ip, *ipv6, *url, *available;
+    const char *ttl, *ip, *ipv6, *url, *available, *override;
     const char *words[ARGS_WORDS_MAX];
     size_t count;
 };

@@ -125,6 +125,11 @@ int cores_list(struct cli *cli);
 int cores_set(struct cli *cli);
 int cores_drain(struct cli *cli);
 int cores_delete(struct cli *cli);
+int certs_list(struct cli *cli);
+int certs_show(struct cli *cli);
+int certs_renew(struct cli *cli);
+int certs_rewrap(struct cli *cli);
+int certs_history(struct cli *cli);
 int status_show(struct cli *cli);
 int delegation_show(struct cli *cli);
 

@@ -7,28 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db_priv.h"
 #include "lib/mem.h"
 
-struct db {
-    uv_loop_t loop;
-    struct store *store;
-};
-
-/* One operation: its callback leaves the outcome here and ends the wait. */
-struct call {
-    bool done;
-    enum err e;
-    struct err_info *info; /* borrowed */
-    union {                /* what a callback copies out; borrowed from the caller */
-        struct store **store;
-        struct store_state *state;
-        char **text;
-        struct store_tally *tally;
-        struct db_cores *cores;
-    } out;
-};
-
-static void finish(struct call *call, enum err e, const struct err_info *info)
+void db_finish(struct db_call *call, enum err e, const struct err_info *info)
 {
     call->e = e;
     if (e != ERR_OK && call->info != NULL) {
@@ -38,10 +20,10 @@ static void finish(struct call *call, enum err e, const struct err_info *info)
     call->done = true;
 }
 
-static enum err wait(uv_loop_t *loop, struct call *call)
+enum err db_wait(struct db *db, struct db_call *call)
 {
     while (!call->done) {
-        int alive = uv_run(loop, UV_RUN_ONCE);
+        int alive = uv_run(&db->loop, UV_RUN_ONCE);
         assert(alive != 0 || call->done); /* the store promises exactly one callback */
     }
     return call->e;
@@ -49,21 +31,21 @@ static enum err wait(uv_loop_t *loop, struct call *call)
 
 static void on_open(void *ctx, enum err e, const struct err_info *info, struct store *s)
 {
-    struct call *call = ctx;
+    struct db_call *call = ctx;
     if (e == ERR_OK) {
         *call->out.store = s;
     }
-    finish(call, e, info);
+    db_finish(call, e, info);
 }
 
 static void on_done(void *ctx, enum err e, const struct err_info *info)
 {
-    finish(ctx, e, info);
+    db_finish(ctx, e, info);
 }
 
 static void on_closed(void *ctx)
 {
-    finish(ctx, ERR_OK, NULL);
+    db_finish(ctx, ERR_OK, NULL);
 }
 
 /* A file that root makes would be closed to the daemon, which gives root up. */
@@ -141,7 +123,7 @@ enum err db_explain(enum err e, const struct config *config, const struct config
     return e;
 }
 
-static enum err open_sqlite(struct db *db, const struct config *config, struct call *call,
+static enum err open_sqlite(struct db *db, const struct config *config, struct db_call *call,
                             struct store_options *options)
 {
     const char *path = config->storages.sqlite_path;
@@ -149,14 +131,14 @@ static enum err open_sqlite(struct db *db, const struct config *config, struct c
     options->engine = STORE_SQLITE;
     options->sqlite_path = path;
     store_open(&db->loop, options, on_open, call);
-    enum err e = wait(&db->loop, call);
+    enum err e = db_wait(db, call);
     if (e == ERR_OK && is_new && config->user != NULL && geteuid() == 0) {
         e = hand_over(config, call->info);
     }
     return e;
 }
 
-static enum err open_rqlite(struct db *db, const struct config *config, struct call *call,
+static enum err open_rqlite(struct db *db, const struct config *config, struct db_call *call,
                             struct store_options *options)
 {
     struct config_rqlite reach;
@@ -169,7 +151,7 @@ static enum err open_rqlite(struct db *db, const struct config *config, struct c
     options->rqlite.user = reach.user;
     options->rqlite.password = reach.password;
     store_open(&db->loop, options, on_open, call);
-    e = wait(&db->loop, call);
+    e = db_wait(db, call);
     if (e != ERR_OK) {
         e = db_explain(e, config, &reach, call->info);
     }
@@ -181,7 +163,7 @@ enum err db_open(const struct config *config, enum db_mode mode, struct db **out
                  struct err_info *info)
 {
     struct db *db = mem_xalloc(sizeof *db);
-    struct call call = {.info = info, .out.store = &db->store};
+    struct db_call call = {.info = info, .out.store = &db->store};
     struct store_options options = {.must_exist = mode == DB_READ};
     if (uv_loop_init(&db->loop) != 0) {
         free(db);
@@ -203,9 +185,9 @@ void db_close(struct db *db)
         return;
     }
     if (db->store != NULL) {
-        struct call call = {.done = false};
+        struct db_call call = {.done = false};
         store_close(db->store, on_closed, &call);
-        enum err e = wait(&db->loop, &call);
+        enum err e = db_wait(db, &call);
         (void)e; /* closing has no outcome */
     }
     uv_run(&db->loop, UV_RUN_DEFAULT);
@@ -217,22 +199,22 @@ void db_close(struct db *db)
 static void on_state(void *ctx, enum err e, const struct err_info *info,
                      const struct store_state *state)
 {
-    struct call *call = ctx;
+    struct db_call *call = ctx;
     if (e == ERR_OK) {
         *call->out.state = *state;
     }
-    finish(call, e, info);
+    db_finish(call, e, info);
 }
 
 enum err db_state(struct db *db, struct store_state *out, struct err_info *info)
 {
-    struct call call = {.info = info, .out.state = out};
+    struct db_call call = {.info = info, .out.state = out};
     store_state(db->store, on_state, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 struct scan {
-    struct call call;
+    struct db_call call;
     store_row_cb *on_row;
     void *ctx; /* borrowed */
 };
@@ -248,7 +230,7 @@ static void on_scanned(void *ctx, enum err e, const struct err_info *info,
 {
     struct scan *scan = ctx;
     (void)state;
-    finish(&scan->call, e, info);
+    db_finish(&scan->call, e, info);
 }
 
 enum err db_scan(struct db *db, const char *prefix, store_row_cb *on_row, void *ctx,
@@ -256,85 +238,85 @@ enum err db_scan(struct db *db, const char *prefix, store_row_cb *on_row, void *
 {
     struct scan scan = {.call = {.info = info}, .on_row = on_row, .ctx = ctx};
     store_scan(db->store, prefix, on_scan_row, on_scanned, &scan);
-    return wait(&db->loop, &scan.call);
+    return db_wait(db, &scan.call);
 }
 
 static void on_record(void *ctx, enum err e, const struct err_info *info,
                       const struct store_record *record)
 {
-    struct call *call = ctx;
+    struct db_call *call = ctx;
     if (e == ERR_OK && record->json != NULL) {
         *call->out.text = mem_xstrdup(record->json);
     }
-    finish(call, e == ERR_NOTFOUND ? ERR_OK : e, info);
+    db_finish(call, e == ERR_NOTFOUND ? ERR_OK : e, info);
 }
 
 enum err db_record_get(struct db *db, const char *name, char **json, struct err_info *info)
 {
-    struct call call = {.info = info, .out.text = json};
+    struct db_call call = {.info = info, .out.text = json};
     *json = NULL;
     store_record_get(db->store, name, on_record, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 enum err db_records_apply(struct db *db, const struct store_record_change *changes, size_t count,
                           struct err_info *info)
 {
-    struct call call = {.info = info};
+    struct db_call call = {.info = info};
     store_records_apply(db->store, changes, count, on_done, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 static void on_user(void *ctx, enum err e, const struct err_info *info,
                     const struct store_user *user)
 {
-    struct call *call = ctx;
+    struct db_call *call = ctx;
     if (e == ERR_OK) {
         *call->out.text = mem_xstrdup(user->core);
     }
-    finish(call, e == ERR_NOTFOUND ? ERR_OK : e, info);
+    db_finish(call, e == ERR_NOTFOUND ? ERR_OK : e, info);
 }
 
 enum err db_user_get(struct db *db, const char *name, char **core, struct err_info *info)
 {
-    struct call call = {.info = info, .out.text = core};
+    struct db_call call = {.info = info, .out.text = core};
     *core = NULL;
     store_user_get(db->store, name, on_user, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 enum err db_user_put(struct db *db, const char *name, const char *core, enum store_put how,
                      struct err_info *info)
 {
-    struct call call = {.info = info};
+    struct db_call call = {.info = info};
     struct store_user user = {.name = name, .core = core};
     store_user_put(db->store, &user, how, on_done, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 enum err db_user_delete(struct db *db, const char *name, struct err_info *info)
 {
-    struct call call = {.info = info};
+    struct db_call call = {.info = info};
     store_user_delete(db->store, name, on_done, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 static void on_tally(void *ctx, enum err e, const struct err_info *info,
                      const struct store_tally *tally)
 {
-    struct call *call = ctx;
+    struct db_call *call = ctx;
     if (e == ERR_OK) {
         *call->out.tally = *tally;
     }
-    finish(call, e, info);
+    db_finish(call, e, info);
 }
 
 enum err db_users_load(struct db *db, const struct store_user *users, size_t count,
                        struct store_tally *tally, struct err_info *info)
 {
-    struct call call = {.info = info, .out.tally = tally};
+    struct db_call call = {.info = info, .out.tally = tally};
     store_users_load(db->store, users, count, on_tally, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 static char *copy(const char *text)
@@ -345,7 +327,7 @@ static char *copy(const char *text)
 static void on_cores(void *ctx, enum err e, const struct err_info *info,
                      const struct store_core *cores, size_t count)
 {
-    struct call *call = ctx;
+    struct db_call *call = ctx;
     if (e == ERR_OK) {
         struct db_cores *out = call->out.cores;
         out->items = mem_xalloc((count + 1) * sizeof *out->items);
@@ -361,15 +343,15 @@ static void on_cores(void *ctx, enum err e, const struct err_info *info,
             out->items[i].hosting = copy(c->hosting);
         }
     }
-    finish(call, e, info);
+    db_finish(call, e, info);
 }
 
 enum err db_cores_list(struct db *db, struct db_cores *out, struct err_info *info)
 {
-    struct call call = {.info = info, .out.cores = out};
+    struct db_call call = {.info = info, .out.cores = out};
     *out = (struct db_cores){.count = 0};
     store_cores_list(db->store, on_cores, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 void db_cores_free(struct db_cores *cores)
@@ -400,14 +382,14 @@ const struct store_core *db_cores_find(const struct db_cores *cores, const char 
 enum err db_core_put(struct db *db, const struct store_core *core, enum store_put how,
                      struct err_info *info)
 {
-    struct call call = {.info = info};
+    struct db_call call = {.info = info};
     store_core_put(db->store, core, how, on_done, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }
 
 enum err db_core_delete(struct db *db, const char *id, bool force, struct err_info *info)
 {
-    struct call call = {.info = info};
+    struct db_call call = {.info = info};
     store_core_delete(db->store, id, force, on_done, &call);
-    return wait(&db->loop, &call);
+    return db_wait(db, &call);
 }

@@ -59,6 +59,23 @@ static const struct command commands[] = {
     {"cores", "delete", "ID [--force]",
      "take a core out of the database's cluster and forget it; --force: though users are on it",
      cores_delete, ARGS_FORCE, 1, 1, true},
+    {"certs", "list", "", "every stored certificate", certs_list, 0, 0, 0, false},
+    {"certs", "show", "[HOSTNAME]",
+     "one certificate, this core's own if it is not said which: what is stored, who serves it, "
+     "what comes "
+     "next",
+     certs_show, 0, 0, 1, false},
+    {"certs", "renew", "[HOSTNAME] [--override LIMIT] [--no-wait]",
+     "get a new certificate now; LIMIT is one of ours to be passed over: order, floor, certs, "
+     "authz, "
+     "backoff, paused",
+     certs_renew, ARGS_OVERRIDE | ARGS_NO_WAIT, 0, 1, true},
+    {"certs", "rewrap", "[--dry-run] [--force]",
+     "seal every stored key with the first of letsEncrypt.atRestKey; --force: though a core has "
+     "not got it",
+     certs_rewrap, ARGS_DRY_RUN | ARGS_FORCE, 0, 0, true},
+    {"certs", "history", "[HOSTNAME]", "what was asked of certificate authorities, and what came",
+     certs_history, 0, 0, 1, false},
     {"status", NULL, "", "the running daemon and the store", status_show, 0, 0, 0, false},
     {"delegation", NULL, "", "what to enter at the registrar", delegation_show, 0, 0, 0, false},
 };

@@ -1,106 +1,21 @@
 /* dnsctl status: asks the daemon on its control socket, and looks into the store. */
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "columns.h"
 #include "cores.h"
+#include "daemon.h"
 #include "lib/clock.h"
-#include "lib/jx.h"
-#include "lib/mem.h"
 #include "peers.h"
 
-#define ANSWER_MAX (1024 * 1024)
-#define WAIT_S     5
 /* A core tells what it has once in 5 s, and is listened to every 2 s: what is behind for longer is
  * behind. */
 #define SETTLE_MS 8000
 #define AGAIN_MS  250
-
-/* ---- the daemon -------------------------------------------------------------------------- */
-
-static enum err connect_to(const char *path, int *out, struct err_info *info)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval wait = {.tv_sec = WAIT_S};
-    if (strlen(path) >= sizeof address.sun_path) {
-        return err_set(info, ERR_LIMIT, "%s: the path is too long for a socket", path);
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return err_set(info, ERR_IO, "no socket: %s", strerror(errno));
-    }
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) != 0 ||
-        connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        enum err e = err_set(info, ERR_UNAVAIL, "%s: %s", path, strerror(errno));
-        close(fd);
-        return e;
-    }
-    *out = fd;
-    return ERR_OK;
-}
-
-/* One line out, one line back. Caller frees *out. */
-static enum err ask(int fd, const char *question, struct str *out, struct err_info *info)
-{
-    char piece[4096];
-    size_t len = strlen(question);
-    if (send(fd, question, len, MSG_NOSIGNAL) != (ssize_t)len) {
-        return err_set(info, ERR_IO, "%s", strerror(errno));
-    }
-    for (;;) {
-        ssize_t n = recv(fd, piece, sizeof piece, 0);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            bool late = errno == EAGAIN || errno == EWOULDBLOCK;
-            return err_set(info, late ? ERR_TIMEOUT : ERR_IO, "%s",
-                           late ? "no answer in time" : strerror(errno));
-        }
-        if (n == 0) {
-            return ERR_OK;
-        }
-        str_append_n(out, piece, (size_t)n);
-        if (out->len > ANSWER_MAX) {
-            return err_set(info, ERR_LIMIT, "the answer is too long");
-        }
-    }
-}
-
-static enum err ask_daemon(const struct cli *cli, json_t **out, struct err_info *info)
-{
-    char *folder = config_state_dir(&cli->config);
-    struct str path = {.text = NULL};
-    struct str answer = {.text = NULL};
-    int fd = -1;
-    str_appendf(&path, "%s/dnsd.sock", folder);
-    enum err e = connect_to(path.text, &fd, info);
-    if (e == ERR_OK) {
-        e = ask(fd, "{\"cmd\":\"status\"}\n", &answer, info);
-        if (e == ERR_OK) {
-            e = jx_parse_object(answer.text != NULL ? answer.text : "", answer.len, out, info);
-        }
-        if (e != ERR_OK) {
-            err_prefix(info, e, "%s: ", path.text);
-        }
-        close(fd);
-    }
-    str_free(&answer);
-    str_free(&path);
-    free(folder);
-    return e;
-}
 
 /* ---- the store --------------------------------------------------------------------------- */
 
@@ -219,7 +134,9 @@ static void print_certificate(const json_t *d)
             str_appendf(&line, " and %zu more", json_array_size(names) - 1);
         }
         str_appendf(&line, ", %s, serial %s, ",
-                    strcmp(text(c, "source"), "files") == 0 ? "from http.ssl" : "a placeholder",
+                    strcmp(text(c, "source"), "managed") == 0 ? "managed"
+                    : strcmp(text(c, "source"), "files") == 0 ? "from http.ssl"
+                                                              : "a placeholder",
                     text(c, "serial"));
         if (left_ms > 0) {
             str_appendf(&line, "%" PRId64 " days left", left_ms / 86400000);
@@ -312,7 +229,7 @@ static void settle(const struct cli *cli, struct page *p, uint64_t wanted)
     while (p->judged && p->verdict.kind == VERDICT_BEHIND && clk_mono_ms(&clk_system) < end_ms) {
         json_t *again = NULL;
         poll(NULL, 0, AGAIN_MS);
-        if (ask_daemon(cli, &again, NULL) != ERR_OK) {
+        if (daemon_ask(cli, "status", &again, NULL) != ERR_OK) {
             return;
         }
         json_t *before = p->daemon;
@@ -329,6 +246,37 @@ static void add_store(struct page *p)
         p->verdict.kind = VERDICT_READ_ONLY;
         snprintf(p->verdict.text, sizeof p->verdict.text, "the store cannot be read: %s",
                  p->no_store.text);
+    }
+}
+
+static void attention(struct page *p, const char *what, const char *why)
+{
+    p->verdict.kind = VERDICT_ATTENTION;
+    snprintf(p->verdict.text, sizeof p->verdict.text, "%s: %s", what, why);
+}
+
+/* What comes of managing one: a key that is missing, files that cannot be written, a hook that fails, a
+ * listener that shows another one, renewal that does not get on. */
+static void add_managed(struct page *p)
+{
+    const json_t *m = json_object_get(p->daemon, "managed");
+    const json_t *files = json_object_get(m, "files");
+    const json_t *hook = json_object_get(files, "hook");
+    const json_t *served = json_object_get(m, "served");
+    if (!p->judged || p->verdict.kind != VERDICT_FINE || !json_is_object(m)) {
+        return;
+    }
+    if (json_is_string(json_object_get(files, "problem"))) {
+        attention(p, "the stored certificate cannot be used", text(files, "problem"));
+    } else if (json_is_string(json_object_get(served, "problem"))) {
+        attention(p, "the certificate is not served", text(served, "problem"));
+    } else if (json_is_object(hook) && number(hook, "status") != 0) {
+        attention(p, "letsEncrypt.onRotateScript failed", text(hook, "text"));
+    } else if (number(served, "generation") == 0 && json_is_object(json_object_get(m, "problem"))) {
+        attention(p, "there is no certificate yet", text(json_object_get(m, "problem"), "text"));
+    } else if (number(m, "alarm") > 0) {
+        attention(p, "the certificate runs out and is not renewed",
+                  text(json_object_get(m, "plan"), "text"));
     }
 }
 
@@ -400,7 +348,7 @@ static int exit_code(const struct cli *cli, const struct page *p)
 int status_show(struct cli *cli)
 {
     struct page p = {.daemon = NULL};
-    enum err asked = ask_daemon(cli, &p.daemon, &p.no_daemon);
+    enum err asked = daemon_ask(cli, "status", &p.daemon, &p.no_daemon);
     p.looked = db_open(&cli->config, DB_READ, &cli->db, &p.no_store);
     if (p.looked == ERR_OK) {
         p.looked = look(cli, &p.store, &p.no_store);
@@ -412,6 +360,7 @@ int status_show(struct cli *cli)
         settle(cli, &p, wanted);
         add_store(&p);
         add_certificate(&p);
+        add_managed(&p);
     }
     if (cli_json(cli)) {
         print_json(cli, &p);

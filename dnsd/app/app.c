@@ -57,6 +57,7 @@ static bool is_serving(const struct app *a)
 void app_publish(struct app *a, uint64_t revision, const struct answer_config *config)
 {
     beats_apply(a);
+    certs_apply(a);
     zone_set_dated(a->zone, a->dated);
     const struct zone_snapshot *s = zone_commit(a->zone, revision);
     if (a->server != NULL && !a->server_closing) {
@@ -172,6 +173,9 @@ void app_continue_stop(struct app *a)
     if (savefile_last(a)) {
         return;
     }
+    if (certs_stop(a)) {
+        return; /* a lease may have to be given back */
+    }
     if (a->store != NULL) {
         if (!a->store_closing) {
             a->store_closing = true;
@@ -212,6 +216,7 @@ static void on_signal(uv_signal_t *handle, int number)
         if (a->tls != NULL && !a->tls_closing) {
             tls_slot_look(a->tls);
         }
+        certs_look(a);
         reload_start(a);
         return;
     }
@@ -421,6 +426,7 @@ static void on_context(void *ctx, struct tls_context *context)
         net_server_use_tls(a->server, context);
     }
     http_use_tls(a, context);
+    certs_shown(a);
 }
 
 static enum err start_http(struct app *a, struct err_info *info)
@@ -429,6 +435,9 @@ static enum err start_http(struct app *a, struct err_info *info)
     enum err e = http_open(a, info);
     if (e == ERR_OK && http_needs_tls(&a->config)) {
         tls_slot_open(&a->loop, &a->config, &clk_system, on_context, a, &a->tls);
+    }
+    if (e == ERR_OK) {
+        e = certs_open(a, info);
     }
     return e;
 }

@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "lib/clock.h"
 #include "lib/loop_uv.h"
+#include "certs.h"
 #include "peers.h"
 #include "store/store.h"
 #include "tls.h"
@@ -87,6 +88,7 @@ struct app {
     struct tls_slot *tls;        /* owned; NULL: nobody needs one, or closed */
     struct tls_context *context; /* shared: the slot's latest; NULL: none yet */
     bool tls_closing;
+    struct certs *certs; /* owned; NULL: none are managed, or closed */
     struct names *names; /* owned: the rules of names */
     uint8_t user_key[USER_KEY_LEN];
     bool has_user_key;
@@ -100,6 +102,7 @@ struct app {
     char store_error[512]; /* "": none */
     uv_timer_t store_timer;
     bool opening;
+    bool store_leaving; /* it is about to be closed: nothing new may be started */
     bool feed_busy, feed_again;
     bool reloading, reload_wanted;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme/lease.h"
 #include "app.h"
 #include "cluster/rqlited_uv.h"
 #include "lib/jx.h"
@@ -34,6 +35,24 @@ bool beats_apply(struct app *a)
 
 /* ---- the others ------------------------------------------------------------------------------ */
 
+/* {"certificate":{"rank","generation","serial"}}; a core that manages none says nothing. */
+static void hear_cert(struct app *a, const char *core, const json_t *detail)
+{
+    const json_t *cert = NULL;
+    const char *serial = NULL;
+    int64_t rank, generation;
+    if (detail == NULL || jx_object(detail, "certificate", &cert, NULL) != ERR_OK ||
+        jx_int(cert, "rank", 0, LEASE_LAST, &rank, NULL) != ERR_OK) {
+        return;
+    }
+    if (jx_int(cert, "generation", 0, INT64_MAX, &generation, NULL) != ERR_OK ||
+        jx_string(cert, "serial", &serial, NULL) != ERR_OK) {
+        generation = 0;
+    }
+    peers_hear_cert(&a->peers, core, (unsigned)rank, (uint64_t)generation,
+                    serial != NULL ? serial : "");
+}
+
 static void hear(struct app *a, const struct store_beat *b, int64_t now)
 {
     json_t *o = NULL;
@@ -47,6 +66,7 @@ static void hear(struct app *a, const struct store_beat *b, int64_t now)
         version = "";
     }
     peers_hear(&a->peers, b->core, b->beat, b->revision, b->digest, version, now);
+    hear_cert(a, b->core, o);
     json_decref(o);
 }
 
@@ -175,19 +195,34 @@ static void on_put(void *ctx, enum err e, const struct err_info *info)
     }
 }
 
+/* NULL: no memory. */
+static char *detail_of(const struct app *a)
+{
+    json_t *o = json_pack("{s:s}", "version", DNSD_VERSION);
+    json_t *cert = certs_beat(a);
+    if (cert != NULL) {
+        json_object_set_new(o, "certificate", cert);
+    }
+    char *text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return text;
+}
+
 static void send_beat(struct app *a, const char *digest, int64_t now)
 {
     int64_t wall = clk_wall_ms(&clk_system);
+    char *detail = detail_of(a);
     a->beat = wall > (int64_t)a->beat ? (uint64_t)wall : a->beat + 1;
     const struct store_beat beat = {.core = a->id,
                                     .beat = a->beat,
                                     .revision = zone_revision(a->zone),
                                     .digest = digest,
-                                    .detail = "{\"version\":\"" DNSD_VERSION "\"}"};
+                                    .detail = detail != NULL ? detail : "{}"};
     a->beats_writing = true;
     a->beat_sent_ms = now;
     a->beat_revision = beat.revision;
     store_beat_put(a->store, &beat, on_put, a);
+    free(detail);
 }
 
 /* From here on what is not in the zone is not there. */

@@ -1,7 +1,7 @@
 /* The control socket: <state folder>/dnsd.sock, for the tools of this machine's operators.
  *
- * One line of JSON in, one line of JSON out, and the daemon closes. {"cmd":"status"} is the only
- * command. Who may connect is the file's mode (0660) and the folder's. Bounded: CLIENTS at a time,
+ * One line of JSON in, one line of JSON out, and the daemon closes. The commands are {"cmd":"status"} and
+ * {"cmd":"renew"}, which says that there may be a job for the renewer. Who may connect is the file's mode (0660) and the folder's. Bounded: CLIENTS at a time,
  * LINE_MAX octets, DEADLINE_MS from connecting to the end.
  */
 #include <errno.h>
@@ -88,9 +88,12 @@ static char *reply_to(struct app *a, const char *line, size_t len)
     }
     if (e == ERR_OK && strcmp(command, "status") == 0) {
         reply = status_json(a);
+    } else if (e == ERR_OK && strcmp(command, "renew") == 0) {
+        certs_wake(a); /* a row says what is wanted (store_job_ask()) */
+        reply = strdup("{\"ok\":true}");
     } else {
-        reply = strdup("{\"error\":{\"id\":\"unknown-command\",\"message\":\"the command is "
-                       "{\\\"cmd\\\":\\\"status\\\"}\"}}");
+        reply = strdup("{\"error\":{\"id\":\"unknown-command\",\"message\":\"the commands are "
+                       "status and renew, as in {\\\"cmd\\\":\\\"status\\\"}\"}}");
     }
     json_decref(request);
     return reply;

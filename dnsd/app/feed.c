@@ -92,6 +92,9 @@ static void retry_later(struct app *a)
 static void feed_idle(struct app *a)
 {
     a->feed_busy = false;
+    if (a->loaded && a->store != NULL && !a->store_leaving && !a->from_file) {
+        certs_use_store(a);
+    }
     if (a->stopping) {
         app_continue_stop(a);
     } else if (a->reload_wanted) {
@@ -107,8 +110,14 @@ static void on_broken_closed(void *ctx)
 {
     struct app *a = ctx;
     a->store = NULL;
+    a->store_leaving = false;
     retry_later(a);
     feed_idle(a);
+}
+
+static void close_broken(struct app *a)
+{
+    store_close(a->store, on_broken_closed, a);
 }
 
 static void feed_failed(struct app *a, const char *doing, enum err e, const struct err_info *info)
@@ -118,7 +127,10 @@ static void feed_failed(struct app *a, const char *doing, enum err e, const stru
     if (!err_is_transient(e) && a->store != NULL && !a->store_closing) {
         /* A file that was moved, replaced or damaged does not heal under an open database. */
         store_watch(a->store, NULL, NULL);
-        store_close(a->store, on_broken_closed, a);
+        a->store_leaving = true;
+        if (!certs_leave_store(a, close_broken)) {
+            close_broken(a);
+        }
         return;
     }
     retry_later(a);
@@ -251,6 +263,7 @@ static void on_feed(void *ctx, enum err e, const struct err_info *info, const st
     }
     for (size_t i = 0; i < f->count; i++) {
         challenges = challenges || strncmp(f->rows[i].key, "challenge/", 10) == 0;
+        certs_changed(a, f->rows[i].key);
         rows_apply(&rows, &f->rows[i]);
     }
     rows_end(&rows);
@@ -349,6 +362,7 @@ static void on_loaded(void *ctx, enum err e, const struct err_info *info,
     store_works(a, state->stale);
     app_replace_zone(a, l->rows.zone);
     app_publish(a, state->revision, NULL);
+    certs_reread(a);
     trim_later(a);
     free(l);
     read_challenges(a);

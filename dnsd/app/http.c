@@ -20,7 +20,7 @@ static void on_env(void *ctx, struct api_env *out)
     struct app *a = ctx;
     const struct config *c = &a->config;
     *out = (struct api_env){
-        .store = a->opening || a->stopping ? NULL : a->store,
+        .store = a->opening || a->stopping || a->store_leaving ? NULL : a->store,
         .names = a->names,
         .apex = c->dns.domain_text != NULL ? &c->dns.domain : NULL,
         .domain = c->dns.domain_text,
@@ -32,6 +32,8 @@ static void on_env(void *ctx, struct api_env *out)
         .core_url = c->core.url,
         .core_ip = c->core.ip,
         .core_ipv6 = c->core.ipv6,
+        .core_id = a->id,
+        .managed = certs_hostname(a),
     };
 }
 
@@ -50,6 +52,16 @@ static void on_ready(void *ctx, struct api_ready *out)
 static void on_metrics(void *ctx, struct metrics_writer *w)
 {
     metrics_of(ctx, w);
+}
+
+static size_t on_served(void *ctx, struct api_served *out, size_t max)
+{
+    return certs_served(ctx, out, max);
+}
+
+static void on_renew(void *ctx)
+{
+    certs_wake(ctx);
 }
 
 void http_take_config(struct app *a)
@@ -94,8 +106,12 @@ static enum err listen_all(struct app *a, struct app_listeners *l, unsigned site
 
 enum err http_open(struct app *a, struct err_info *info)
 {
-    const struct api_daemon daemon = {
-        .env = on_env, .ready = on_ready, .metrics = on_metrics, .ctx = a};
+    const struct api_daemon daemon = {.env = on_env,
+                                      .ready = on_ready,
+                                      .metrics = on_metrics,
+                                      .served = on_served,
+                                      .renew = on_renew,
+                                      .ctx = a};
     if (a->api_sockets.count == 0 && a->challenge_sockets.count == 0) {
         return ERR_OK;
     }

@@ -1,5 +1,6 @@
 #include "peers.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static struct peer *add(struct peers *p, const char *id)
 {
     p->items = mem_xrealloc(p->items, (p->count + 1) * sizeof *p->items);
     struct peer *peer = &p->items[p->count++];
-    *peer = (struct peer){.id = mem_xstrdup(id), .live = true};
+    *peer = (struct peer){.id = mem_xstrdup(id), .live = true, .rank = UINT_MAX};
     return peer;
 }
 
@@ -55,6 +56,17 @@ void peers_hear(struct peers *p, const char *id, uint64_t beat, uint64_t revisio
     peer->revision = revision;
     snprintf(peer->digest, sizeof peer->digest, "%s", digest);
     snprintf(peer->version, sizeof peer->version, "%s", version);
+}
+
+void peers_hear_cert(struct peers *p, const char *id, unsigned rank, uint64_t generation,
+                     const char *serial)
+{
+    struct peer *peer = find(p, id);
+    if (peer != NULL) {
+        peer->rank = rank;
+        peer->generation = generation;
+        snprintf(peer->serial, sizeof peer->serial, "%s", serial);
+    }
 }
 
 void peers_end(struct peers *p)

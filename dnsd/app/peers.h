@@ -25,6 +25,9 @@ struct peer {
     int64_t heard_ms; /* monotonic: when the heartbeat last changed, or could not be heard */
     char digest[ZONE_DIGEST_TEXT];
     char version[32];
+    unsigned rank;       /* enum lease_rank: whether it is to order certificates before others */
+    uint64_t generation; /* of the certificate it serves; 0: none of the store's */
+    char serial[41];     /* ... and its serial; "" */
     bool live;
     bool listed; /* in the list that is being read */
 };
@@ -39,6 +42,9 @@ struct peers {
 void peers_begin(struct peers *p);
 void peers_hear(struct peers *p, const char *id, uint64_t beat, uint64_t revision,
                 const char *digest, const char *version, int64_t now_ms);
+/* What it said of certificates in the same heartbeat. */
+void peers_hear_cert(struct peers *p, const char *id, unsigned rank, uint64_t generation,
+                     const char *serial);
 void peers_end(struct peers *p);
 
 /* Nobody could be heard until now. Who was silent before stays so until heard. */

@@ -139,11 +139,12 @@ static json_t *peers(const struct app *a, const char *digest)
         const struct peer *p = &a->peers.items[i];
         bool self = strcmp(p->id, a->id) == 0;
         json_array_append_new(list,
-                              json_pack("{s:s, s:b, s:b, s:I, s:s, s:s, s:I}", "id", p->id, "live",
-                                        (int)p->live, "self", (int)self, "revision",
+                              json_pack("{s:s, s:b, s:b, s:I, s:s, s:s, s:I, s:I, s:s}", "id",
+                                        p->id, "live", (int)p->live, "self", (int)self, "revision",
                                         (json_int_t)(self ? zone_revision(a->zone) : p->revision),
                                         "digest", self ? digest : p->digest, "version", p->version,
-                                        "ageMs", (json_int_t)(now - p->heard_ms)));
+                                        "ageMs", (json_int_t)(now - p->heard_ms), "certGeneration",
+                                        (json_int_t)p->generation, "certSerial", p->serial));
     }
     return list;
 }
@@ -177,6 +178,7 @@ char *status_json(struct app *a)
         json_integer(a->http != NULL ? (json_int_t)metrics_get(&http_server_counters(a->http)->open)
                                      : 0));
     json_object_set_new(o, "certificate", certificate(a));
+    json_object_set_new(o, "managed", certs_status(a));
     zone_digest(a->zone, digest);
     json_object_set_new(o, "digest", json_string(digest));
     json_object_set_new(o, "engine",

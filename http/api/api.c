@@ -25,6 +25,7 @@ static const struct http_route routes[] = {
     {"GET", "/system/admin/certs", "admin_certs_list", api_certs_list, 0, HTTP_NO_BODY},
     {"POST", "/system/admin/certs/force-renew", "admin_certs_renew", api_certs_renew,
      SMALL_BODY_MAX, HTTP_JSON_BODY},
+    {"GET", "/system/admin/certs/jobs/{id}", "admin_certs_job", api_certs_job, 0, HTTP_NO_BODY},
     {"PUT", "/system/admin/users/{username}", "admin_users_put", api_users_put, SMALL_BODY_MAX,
      HTTP_JSON_BODY},
     {"DELETE", "/system/admin/users/{username}", "admin_users_delete", api_users_delete, 0,

@@ -44,7 +44,18 @@ struct api_env {
     uint16_t https_port;    /* where redirects lead; 0: there is no HTTPS */
     /* core.url, core.ip, core.ipv6: what else this core is called in a request; NULL: unset */
     const char *core_url, *core_ip, *core_ipv6;
+    const char *core_id;
+    const char *managed; /* the hostname whose certificate this core renews; NULL: none */
 };
+
+/* What a core serves of the managed certificate, as this one has heard. */
+struct api_served {
+    const char *core;
+    bool live;
+    uint64_t generation; /* 0: none of the store's */
+    const char *serial;  /* "" */
+};
+#define API_SERVED_MAX 256
 
 struct api_ready {
     bool ready;
@@ -55,6 +66,10 @@ struct api_daemon {
     void (*env)(void *ctx, struct api_env *out); /* borrowed until we return to the loop */
     void (*ready)(void *ctx, struct api_ready *out);
     void (*metrics)(void *ctx, struct metrics_writer *w);
+    /* Up to MAX; texts borrowed until we return to the loop. NULL: nobody is known. */
+    size_t (*served)(void *ctx, struct api_served *out, size_t max);
+    /* A renewal was asked for (store_job_ask()). NULL: nobody wants to know. */
+    void (*renew)(void *ctx);
     void *ctx;
     const struct clk *clock; /* borrowed; NULL: the machine's */
 };

@@ -79,7 +79,8 @@ const char *api_user_row(const struct api_env *env, const char *name, char token
 
 /* ---- handlers: the ctx is struct api -------------------------------------------------------- */
 
-http_handler api_cores_list, api_certs_list, api_certs_renew, api_users_put, api_users_delete;
+http_handler api_cores_list, api_certs_list, api_certs_renew, api_certs_job, api_users_put,
+    api_users_delete;
 http_handler api_records_list, api_records_get, api_records_post, api_records_delete;
 http_handler api_discovery_get, api_metrics_get, api_health_get, api_ready_get;
 http_handler api_http01_get, api_http01_redirect;

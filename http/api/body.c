@@ -135,16 +135,39 @@ bool body_read_user(const char *body, size_t len, char core[BODY_CORE_MAX + 1],
     return p->count == 0;
 }
 
-bool body_read_renew(const char *body, size_t len, struct body_problems *p)
+/* What renewal can pass over (acme/plan.h). */
+static bool is_limit(const char *text)
 {
-    static const char *const known[] = {"hostname", NULL};
+    static const char *const limits[] = {"order", "floor", "certs", "authz", "backoff", "paused"};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (strcmp(text, limits[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool body_read_renew(const char *body, size_t len, struct body_renew *out, struct body_problems *p)
+{
+    static const char *const known[] = {"hostname", "override", NULL};
     static const struct wire_name root = {.len = 1, .labels = 0, .bytes = {0}};
     struct err_info why = {.text = ""};
     struct wire_name name;
     json_t *object = read_object(body, len, known, p);
     const char *text = read_text(object, "hostname", p);
+    *out = (struct body_renew){.hostname = ""};
     if (text != NULL && wire_name_owner(text, &root, &name, &why) != ERR_OK) {
         add_problem(p, "hostname", why.text);
+    } else if (text != NULL) {
+        char folded[WIRE_NAME_TEXT_MAX];
+        wire_name_to_relative(&name, &root, folded);
+        snprintf(out->hostname, sizeof out->hostname, "%.*s", BODY_HOSTNAME_MAX, folded);
+    }
+    text = read_text(object, "override", p);
+    if (text != NULL && !is_limit(text)) {
+        add_problem(p, "override", "must be one of order, floor, certs, authz, backoff, paused");
+    } else if (text != NULL) {
+        snprintf(out->override, sizeof out->override, "%s", text);
     }
     json_decref(object);
     return p->count == 0;

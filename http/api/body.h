@@ -30,8 +30,14 @@ void body_problems_free(struct body_problems *p);
 bool body_read_user(const char *body, size_t len, char core[BODY_CORE_MAX + 1],
                     struct body_problems *p);
 
-/* {"hostname"?}: a host name, or one behind "*.". */
-bool body_read_renew(const char *body, size_t len, struct body_problems *p);
+/* {"hostname"?, "override"?}: a host name, or one behind "*."; a limit's name. "" if not given. */
+#define BODY_HOSTNAME_MAX 255
+#define BODY_OVERRIDE_MAX 32
+struct body_renew {
+    char hostname[BODY_HOSTNAME_MAX + 1]; /* lower case */
+    char override[BODY_OVERRIDE_MAX + 1];
+};
+bool body_read_renew(const char *body, size_t len, struct body_renew *out, struct body_problems *p);
 
 struct body_records {
     struct wire_name owner;        /* absolute, folded */

@@ -59,7 +59,10 @@ static void fuzz_user(const char *text, size_t len)
 static void fuzz_renew(const char *text, size_t len)
 {
     struct body_problems p = {.list = NULL};
-    bool ok = body_read_renew(text, len, &p);
+    struct body_renew wish;
+    bool ok = body_read_renew(text, len, &wish, &p);
+    assert(strlen(wish.hostname) <= BODY_HOSTNAME_MAX &&
+           strlen(wish.override) <= BODY_OVERRIDE_MAX);
     check_problems(&p, ok);
 }
 

@@ -55,6 +55,7 @@ const struct suite_route suite_admin_routes[] = {
     {"GET", "/system/admin/cores", NULL},
     {"GET", "/system/admin/certs", NULL},
     {"POST", "/system/admin/certs/force-renew", "{}"},
+    {"GET", "/system/admin/certs/jobs/0b4d8f2e6a1c3579bd02468ace13579f", NULL},
     {"PUT", "/system/admin/users/alice", "{}"},
     {"DELETE", "/system/admin/users/alice", NULL},
     {"GET", "/reg/records", NULL},
@@ -95,7 +96,7 @@ static void certs(void **state)
                                    "\"issuedAt\":1767225600000,\"expiresAt\":1775001600000}')");
     web_expect(&suite.web, "GET", "/system/admin/certs", NULL, 200,
                "{\"certs\":[{\"hostname\":\"*.mc.example.com\",\"issuedAt\":1767225600000,"
-               "\"expiresAt\":1775001600000,\"daysUntilExpiry\":90}]}");
+               "\"expiresAt\":1775001600000,\"daysUntilExpiry\":90,\"generation\":0}]}");
 }
 
 static void renewal(void **state)
@@ -115,6 +116,39 @@ static void renewal(void **state)
         &(struct web_ask){.method = "POST", .target = target, .body = "{}", .type = "text/plain"},
         415, "\"error\"");
     free(large);
+}
+
+/* One job for all who ask while it is open; whoever holds the lease is to do it. */
+static void jobs(void **state)
+{
+    const char *target = "/system/admin/certs/force-renew";
+    char job[sizeof "/system/admin/certs/jobs/" + 32], told[64];
+    (void)state;
+    suite.web.env.managed = "*.mc.example.com";
+    suite.web.env.core_id = "core-a";
+    web_expect(&suite.web, "POST", target, "{\"hostname\":\"other.example.com\"}", 404,
+               "\"unknown-certificate\"");
+    web_expect(&suite.web, "POST", target, "{\"override\":\"all\"}", 400, "must be one of");
+    struct web_got got;
+    web_ask(&suite.web,
+            &(struct web_ask){
+                .method = "POST", .target = target, .body = "{\"hostname\":\"*.MC.example.com\"}"},
+            &got);
+    assert_int_equal(got.status, 202);
+    const char *id = strstr(got.body, "\"id\":\"");
+    assert_non_null(id);
+    assert_non_null(strstr(got.body, "\"state\":\"waiting\",\"text\":\"\",\"by\":\"api core-a\""));
+    snprintf(told, sizeof told, "%.40s", id);
+    snprintf(job, sizeof job, "/system/admin/certs/jobs/%.32s", id + 6);
+    web_got_free(&got);
+    web_expect(&suite.web, "POST", target, NULL, 202, told); /* the same */
+    web_expect(&suite.web, "GET", job, NULL, 200, told);
+    web_expect(&suite.web, "GET", "/system/admin/certs/jobs/00000000000000000000000000000000", NULL,
+               404, "\"unknown-job\"");
+    web_expect(&suite.web, "GET", "/system/admin/certs/jobs/x", NULL, 404, "\"unknown-job\"");
+    store_file_execute(suite.file, "UPDATE acme_job SET state = 'done', text = 'generation 2'");
+    web_expect(&suite.web, "GET", job, NULL, 200, "\"state\":\"done\",\"text\":\"generation 2\"");
+    suite.web.env.managed = NULL;
 }
 
 /* ---- the store is held by somebody else -------------------------------------------------------- */
@@ -142,12 +176,12 @@ static void a_closed_store(void **state)
 {
     (void)state;
     suite.web.env.store = NULL;
+    suite.web.env.managed = "*.mc.example.com";
     for (size_t i = 0; suite_admin_routes[i].method != NULL; i++) {
-        if (strcmp(suite_admin_routes[i].target, "/system/admin/certs/force-renew") != 0) {
-            web_expect(&suite.web, suite_admin_routes[i].method, suite_admin_routes[i].target,
-                       suite_admin_routes[i].body, 503, "\"unavailable\"");
-        }
+        web_expect(&suite.web, suite_admin_routes[i].method, suite_admin_routes[i].target,
+                   suite_admin_routes[i].body, 503, "\"unavailable\"");
     }
+    suite.web.env.managed = NULL;
     web_expect(&suite.web, "GET", "/reg/cores?username=alice", NULL, 503, "\"unavailable\"");
     web_expect_ask(&suite.web,
                    &(struct web_ask){.method = "GET",
@@ -158,6 +192,6 @@ static void a_closed_store(void **state)
 }
 
 const struct CMUnitTest api_suite_operation[] = {
-    SUITE_TEST(cores),          SUITE_TEST(certs),          SUITE_TEST(renewal),
+    SUITE_TEST(cores),          SUITE_TEST(certs),          SUITE_TEST(renewal), SUITE_TEST(jobs),
     SUITE_TEST(a_locked_store), SUITE_TEST(a_closed_store), SUITE_END,
 };

@@ -59,6 +59,7 @@ STEPS = [
     ("admin_certs_list", {}, {}, None, {}, 200),
     ("admin_certs_renew", {}, {}, None, {}, 409),
     ("admin_certs_renew", {}, {}, {"hostname": []}, {}, 400),
+    ("admin_certs_job", {"id": "0b4d8f2e6a1c3579bd02468ace13579f"}, {}, None, {}, 404),
     ("http01", {"token": TOKEN}, {}, None, {}, 404),
     ("http01", {"token": "known"}, {}, None, {}, 200),
 ]

@@ -1,5 +1,6 @@
 """Proven: every metric is documented and every documented one is there, under the kind and labels that
 docs/METRICS.md names; what is counted is what was done."""
+import base64
 import os
 import re
 
@@ -20,6 +21,12 @@ def authority():
 @pytest.fixture(scope="module")
 def dnsd(authority, started):
     made = web.web_dnsd({"http": {"challengePort": harness.free_port()}})
+    # An authority that is not there: what is counted about it is there all the same.
+    made.config = harness.merged(made.config, {"letsEncrypt": {
+        "enabled": True, "email": "a@example.com", "atRestKey": base64.b64encode(bytes(32)).decode(),
+        "directoryUrl": f"https://127.0.0.1:{harness.free_port()}/directory",
+        "tlsDir": os.path.join(made.folder, "managed"), "checkDelegation": False}})
+    made.write_config()
     authority.issue().install(made.tls_folder)
     started(made)
     made.process.wait_log(r"http: listening .*transport=https")

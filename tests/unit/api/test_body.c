@@ -112,12 +112,24 @@ static void renewals(void **state)
         {"{\"hostname\":\"\"}", "hostname: "},
         {"{\"hostname\":\"a.*.b\"}", "hostname: "},
         {"{\"host\":\"a\"}", "host: not known here"},
+        {"{\"override\":\"floor\"}", ""},
+        {"{\"override\":null,\"hostname\":\"*.MC.example.com.\"}", ""},
+        {"{\"override\":\"all\"}",
+         "override: must be one of order, floor, certs, authz, backoff, paused"},
+        {"{\"override\":1}", "override: must be a string"},
         {"\"a\"", ": JSON must be an object"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct body_problems p = {.list = NULL};
-        bool ok = body_read_renew(rows[i].body, strlen(rows[i].body), &p);
+        struct body_renew wish;
+        bool ok = body_read_renew(rows[i].body, strlen(rows[i].body), &wish, &p);
+        bool star = strstr(rows[i].body, "\"*.") != NULL;
+        assert_string_equal(wish.hostname, star ? "*.mc.example.com"
+                                           : strstr(rows[i].body, "\"mc.") != NULL
+                                               ? "mc.example.com"
+                                               : "");
+        assert_string_equal(wish.override, strstr(rows[i].body, "floor") != NULL ? "floor" : "");
         expect_problems(&p, ok, rows[i].body, rows[i].says);
     }
 }

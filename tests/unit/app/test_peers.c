@@ -1,4 +1,5 @@
 /* Who is alive, by heartbeats that change or do not. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -28,6 +29,21 @@ static const char *judge(struct peers *p, int64_t now_ms)
 static void hear(struct peers *p, const char *id, uint64_t beat, int64_t now_ms)
 {
     peers_hear(p, id, beat, 7, "00ff", "0.1.0", now_ms);
+}
+
+static void what_is_said_of_certificates(void **state)
+{
+    struct peers p = {.count = 0};
+    (void)state;
+    peers_hear_cert(&p, "b", 0, 7, "0a"); /* nobody has heard of it */
+    assert_int_equal(p.count, 0);
+    hear(&p, "b", 1, 1000);
+    assert_int_equal(peers_find(&p, "b")->rank, UINT_MAX); /* it may be without any */
+    peers_hear_cert(&p, "b", 2, 7, "0a");
+    assert_int_equal(peers_find(&p, "b")->rank, 2);
+    assert_int_equal(peers_find(&p, "b")->generation, 7);
+    assert_string_equal(peers_find(&p, "b")->serial, "0a");
+    peers_free(&p);
 }
 
 static void silence_and_return(void **state)
@@ -132,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silence_and_return),
+        cmocka_unit_test(what_is_said_of_certificates),
         cmocka_unit_test(nobody_is_judged_by_who_hears_nothing),
         cmocka_unit_test(forgotten_with_its_row),
         cmocka_unit_test(no_more_than_the_zone_can_hold),

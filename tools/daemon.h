@@ -1,0 +1,12 @@
+/* The daemon of this machine, asked on its control socket. */
+#ifndef TOOLS_DAEMON_H
+#define TOOLS_DAEMON_H
+
+#include "cli.h"
+
+/* *out is the caller's. ERR_UNAVAIL: nobody is there; ERR_TIMEOUT, ERR_IO, ERR_MALFORMED. INFO names the
+ * socket. */
+enum err daemon_ask(const struct cli *cli, const char *command, json_t **out,
+                    struct err_info *info) MUST_USE;
+
+#endif
