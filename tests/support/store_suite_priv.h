@@ -26,6 +26,7 @@ extern const struct suite_test suite_place[];
 extern const struct suite_test suite_http[];
 extern const struct suite_test suite_lease[];
 extern const struct suite_test suite_acme[];
+extern const struct suite_test suite_ledger[];
 extern const struct suite_test suite_cert[];
 extern const struct suite_test suite_old[];
 
