@@ -48,7 +48,8 @@ static void step(struct plan *plan, enum plan_kind kind, const struct row *row,
     plan->removed += kind == PLAN_REMOVE;
 }
 
-void plan_changes(const struct rows *rows, const struct wishes *wishes, bool replace, struct plan *out)
+void plan_compare(const struct rows *rows, const struct wishes *wishes, bool replace,
+                  struct plan *out)
 {
     size_t r = 0;
     size_t w = 0;

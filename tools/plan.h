@@ -2,7 +2,7 @@
  * removed. Pure; aborts when out of memory.
  *
  *   wishes (a file)  ─┐
- *                     ├─ plan_changes ─→ steps, in the order of names ─→ store_records_apply
+ *                     ├─ plan_compare ─→ steps, in the order of names ─→ store_records_apply
  *   rows (the store) ─┘
  */
 #ifndef TOOLS_PLAN_H
@@ -27,7 +27,7 @@ struct wishes {
 
 /* An empty wish for OWNER at the end; valid until the next call. */
 struct wish *wishes_add(struct wishes *w, const char *name, const struct wire_name *owner);
-/* In the order of names, as plan_changes() wants them. */
+/* In the order of names, as plan_compare() wants them. */
 void wishes_sort(struct wishes *w);
 void wishes_free(struct wishes *w);
 
@@ -45,8 +45,8 @@ struct plan {
 
 /* Both sorted by name (rows: by key); no wish twice. REPLACE: rows nobody wishes are removed, else
  * they are left out of the plan. */
-void plan_changes(const struct rows *rows, const struct wishes *wishes, bool replace,
-               struct plan *out);
+void plan_compare(const struct rows *rows, const struct wishes *wishes, bool replace,
+                  struct plan *out);
 void plan_free(struct plan *plan);
 
 /* "Plan: +a added, ~u updated, =n unchanged, -r removed" */

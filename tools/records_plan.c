@@ -193,7 +193,7 @@ static int round_of(struct cli *cli, struct records_file *file, bool *raced)
     int code = rows_read(cli, &w.rows);
     *raced = false;
     if (code == CLI_OK) {
-        plan_changes(&w.rows, &file->wishes, (cli->args.given & ARGS_REPLACE) != 0, &w.plan);
+        plan_compare(&w.rows, &file->wishes, (cli->args.given & ARGS_REPLACE) != 0, &w.plan);
         code = judge(&w);
     }
     size_t problems = code == CLI_OK ? file->problems(file->ctx, true) : 0;

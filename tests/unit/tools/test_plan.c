@@ -76,7 +76,7 @@ static void check(const struct example *ex)
     size_t count;
     rows_of(ex->rows, &rows);
     wishes_of(ex->wishes, &wishes);
-    plan_changes(&rows, &wishes, ex->replace, &plan);
+    plan_compare(&rows, &wishes, ex->replace, &plan);
     plan_line(&plan, &text);
     assert_string_equal(text.text, ex->line);
     struct store_record_change *changes = plan_changes(&plan, &apex, &count);
@@ -141,7 +141,7 @@ static void a_row_keeps_the_name_that_another_program_gave_it(void **state)
     rows_of((const char *[]){"upper=192.0.2.1", NULL}, &rows);
     memcpy(rows.items[0].name, "UPPER", 5);
     wishes_of((const char *[]){"upper=192.0.2.2", NULL}, &wishes);
-    plan_changes(&rows, &wishes, true, &plan);
+    plan_compare(&rows, &wishes, true, &plan);
     struct store_record_change *changes = plan_changes(&plan, &apex, &count);
     assert_int_equal(count, 1);
     assert_string_equal(changes[0].name, "UPPER");
