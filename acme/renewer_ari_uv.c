@@ -42,10 +42,23 @@ void renewer_renewal_reset(struct renewer *r, const char *serial)
                                         .replaced = r->replaced};
 }
 
+/* plan_ari_wait_ms(), with our own times scaled; what the CA says is in its own. */
+static int64_t ask_again_ms(const struct renewer *r)
+{
+    int64_t least_ms = renewer_scaled(r, plan_ari_wait_ms(0));
+    int64_t most_ms = renewer_scaled(r, plan_ari_wait_ms(INT64_MAX));
+    if (r->ari_retry_ms < 0) {
+        return renewer_scaled(r, plan_ari_wait_ms(-1));
+    }
+    return r->ari_retry_ms < least_ms  ? least_ms
+           : r->ari_retry_ms > most_ms ? most_ms
+                                       : r->ari_retry_ms;
+}
+
 /* When to ask again; the rest of the row stays as it is. */
 static void put(struct renewer *r)
 {
-    int64_t wait_ms = renewer_scaled(r, plan_ari_wait_ms(r->ari_retry_ms));
+    int64_t wait_ms = ask_again_ms(r);
     r->ari_ms = renewer_mono_ms(r) + wait_ms; /* also if the row cannot be written */
     r->renewal.ari_next_ms = renewer_wall_ms(r) + wait_ms;
     r->renewal_matches = true;

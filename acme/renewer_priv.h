@@ -23,13 +23,14 @@
 #include "lib/log.h"
 #include "renewer_uv.h"
 
-#define RENEWER_TAG        "renewer"
-#define RENEWER_SKEW_MS    300000 /* a clock that differs by more from the CA's: nothing is ordered */
-#define RENEWER_PAUSE_MS   60000   /* after a failure that the ledger may not know of; doubles */
-#define RENEWER_PAUSES_MAX 6       /* times it doubles */
-#define RENEWER_REAP_MS    3600000 /* how often proofs of nobody are looked for */
-#define RENEWER_NAME_MAX   256
-#define RENEWER_TEXT_MAX   768
+#define RENEWER_TAG         "renewer"
+#define RENEWER_SKEW_MS     300000 /* a clock that differs by more from the CA's: nothing is ordered */
+#define RENEWER_PAUSE_MS    60000   /* after a failure that the ledger may not know of; doubles */
+#define RENEWER_PAUSES_MAX  6       /* times it doubles */
+#define RENEWER_REAP_MS     3600000 /* how often proofs of nobody are looked for */
+#define RENEWER_LEASE_SCALE 0.05
+#define RENEWER_NAME_MAX    256
+#define RENEWER_TEXT_MAX    768
 
 /* What is asked of the network; a test has its own. */
 struct renewer_ops {

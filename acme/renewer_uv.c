@@ -201,15 +201,16 @@ static void copy_options(struct renewer *r, const struct renewer_options *from)
     r->o.scale = from->scale > 0 ? from->scale : 1;
 }
 
+/* A write or two that take their time must not cost a lease, however short the times of a test are. */
 static void scale_times(struct renewer *r)
 {
     const struct lease_times *t = &lease_times_default;
-    r->times = (struct lease_times){.ttl_ms = renewer_scaled(r, t->ttl_ms),
-                                    .beat_ms = renewer_scaled(r, t->beat_ms),
-                                    .give_up_ms = renewer_scaled(r, t->give_up_ms),
-                                    .rank_ms = renewer_scaled(r, t->rank_ms),
-                                    .look_ms = renewer_scaled(r, t->look_ms)};
-    r->times.look_ms = r->times.look_ms > 0 ? r->times.look_ms : 1;
+    double scale = r->o.scale > RENEWER_LEASE_SCALE ? r->o.scale : RENEWER_LEASE_SCALE;
+    r->times = (struct lease_times){.ttl_ms = (int64_t)((double)t->ttl_ms * scale),
+                                    .beat_ms = (int64_t)((double)t->beat_ms * scale),
+                                    .give_up_ms = (int64_t)((double)t->give_up_ms * scale),
+                                    .rank_ms = (int64_t)((double)t->rank_ms * scale),
+                                    .look_ms = (int64_t)((double)t->look_ms * scale)};
 }
 
 static enum err open_sessions(struct renewer *r, struct err_info *info)

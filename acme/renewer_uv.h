@@ -1,7 +1,15 @@
 /* Certificates that renew themselves: the lease, the decision when, rehearsal before the first order,
  * renewal information, jobs of operators, alarms. One per process, one hostname per renewer.
  *
- * Threads: the loop's. Options are copied but for what says borrowed.
+ * Who has not got the lease reads the certificate's row now and then, for the alarms, and does nothing
+ * else. Who has it looks for jobs that were asked for on other cores every LEASE_LOOK_MS, and decides when
+ * the plan says so, when it is woken, and at least once a day. A job that meets a shut gate fails at once
+ * and says which gate that is, when it opens and which override passes it; one that finds an order
+ * under way ends with that. While the clock differs from the CA's by more than five minutes nothing is
+ * ordered. A store that makes trouble is tried again, with pauses; nothing is decided without it.
+ *
+ * Threads: the loop's; callbacks come from its timers and from what the renewer waits for, never inside a
+ * call of these functions, and may call any of them. Options are copied but for what says borrowed.
  */
 #ifndef ACME_RENEWER_UV_H
 #define ACME_RENEWER_UV_H
@@ -30,7 +38,8 @@ struct renewer_options {
     const char *ca_file;
     const char *contact, *eab_kid, *eab_hmac_key, *profile, *preferred_chain;
     int64_t renew_before_days; /* -1 */
-    double scale;              /* of every time of plan.h and lease.h; 1, less in tests */
+    double
+        scale; /* of every time of plan.h and lease.h; 1, less in tests (leases: 0.05 at least) */
     /* As in job_uv.h. ACCOUNTS' URLs for CAA: production's and, while rehearsing, staging's. */
     void (*on_account)(void *ctx, const char *directory, const char *url,
                        void (*ready)(void *ready_ctx), void *ready_ctx);
@@ -51,7 +60,7 @@ void renewer_use_store(struct renewer *r, struct store *store, void (*on_gone)(v
                        void *ctx);
 /* Something may have changed (a job was asked for): decide now. */
 void renewer_wake(struct renewer *r);
-/* Gives the lease back if nothing is under way. */
+/* What is under way is stopped first and left for the next holder, then the lease is given back. */
 void renewer_close(struct renewer *r, void (*done)(void *ctx), void *ctx);
 
 /* Failed orders by the problem's type ("": ours); what is over RENEWER_FAILURES_MAX counts as "other". */

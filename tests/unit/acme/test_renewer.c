@@ -87,7 +87,7 @@ static struct {
     enum err directory_e;
     char ari_url[ACME_URL_MAX];
     const char *staging;
-    uint64_t certs;
+    double scale;
 } t;
 
 static int64_t wall(void *ctx)
@@ -381,7 +381,7 @@ static struct node *open_node_only(size_t i)
                                 .directory_url = CA,
                                 .staging_url = t.staging,
                                 .renew_before_days = -1,
-                                .scale = 1,
+                                .scale = t.scale,
                                 .on_account = on_account,
                                 .better = better,
                                 .on_stored = on_stored,
@@ -570,6 +570,7 @@ static int setup(void **state)
     t.mono = 1000000;
     t.ari_status = 200;
     t.ari_retry_ms = -1;
+    t.scale = 1;
     t.file = store_file_new();
     assert_err(ERR_OK, sync_open(&t.y, &t.loop, &t.file->options));
     t.ca = tls_make(&(struct tls_make){.ca = true, .subject = "CA"});
@@ -882,6 +883,26 @@ static void without_renewal_information_it_goes_on(void **state)
                                                               : cases[i].again_ms);
         assert_int_equal(t.ari_asked, 2);
     }
+}
+
+static void short_times_are_ours_not_the_cas(void **state)
+{
+    (void)state;
+    t.scale = 0.002;
+    t.ari_offered = true;
+    t.ari_status = 500;
+    t.ari_retry_ms = 3 * SEC;
+    struct node *n = with_cert();
+    assert_int_equal(view(n).renewal.ari_next_ms, t.wall + 3 * SEC);
+    assert_int_equal(n->r->times.ttl_ms, 3 * SEC); /* no lease is lost by a slow disk */
+    t.ari_retry_ms = -1;
+    wall_passes(3 * SEC);
+    t.mono += 3 * SEC;
+    turn_all();
+    t.mono += 6 * SEC;
+    turn_all();
+    assert_int_equal(t.ari_asked, 2);
+    assert_int_equal(view(n).renewal.ari_next_ms, t.wall + 6 * HOUR / 500);
 }
 
 static void a_ca_without_renewal_information_is_not_asked(void **state)
@@ -1377,6 +1398,7 @@ int main(void)
         TEST(one_certificate_is_replaced_once),
         TEST(what_is_known_of_another_certificate_does_not_count),
         TEST(without_renewal_information_it_goes_on),
+        TEST(short_times_are_ours_not_the_cas),
         TEST(a_ca_without_renewal_information_is_not_asked),
         TEST(a_restart_does_not_empty_the_ledger),
         TEST(a_failure_that_is_in_no_ledger_is_not_repeated_at_once),
