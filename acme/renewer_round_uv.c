@@ -95,13 +95,11 @@ static void on_reaped(void *ctx, enum err e, const struct err_info *info)
     renewer_turn(r);
 }
 
-static bool has_name(const json_t *list, const char *name)
+static bool has_name(json_t *list, const char *name)
 {
-    size_t i;
-    const json_t *one;
-    json_array_foreach(list, i, one)
-    {
-        if (json_is_string(one) && strcasecmp(json_string_value(one), name) == 0) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *one = NULL;
+        if (json_unpack(json_array_get(list, i), "s", &one) == 0 && strcasecmp(one, name) == 0) {
             return true;
         }
     }
