@@ -27,7 +27,7 @@ const char *plan_why_text(enum plan_why why)
     return text[why];
 }
 
-void plan_span_text(int64_t ms, char out[24])
+void plan_span_text(int64_t ms, char out[PLAN_SPAN_TEXT])
 {
     static const struct {
         int64_t ms, from;
@@ -41,12 +41,13 @@ void plan_span_text(int64_t ms, char out[24])
     while (ms < units[i].from) {
         i++;
     }
-    snprintf(out, 24, "%lld %s", (long long)((ms + units[i].ms / 2) / units[i].ms), units[i].unit);
+    snprintf(out, PLAN_SPAN_TEXT, "%lld %s", (long long)((ms + units[i].ms / 2) / units[i].ms),
+             units[i].unit);
 }
 
 static void explain(const struct plan_input *in, struct plan *p)
 {
-    char span[24];
+    char span[PLAN_SPAN_TEXT];
     int64_t to = p->why == PLAN_NOT_DUE ? p->renew_ms : p->opens_ms;
     plan_span_text(to - in->now_ms, span);
     switch (p->why) {

@@ -89,7 +89,8 @@ const char *plan_why_text(enum plan_why why); /* one word per reason: "not-due",
 /* The ledger knows of a rehearsal at directory STAGING that went well, in PLAN_WINDOW_MS. */
 bool plan_rehearsed(const struct plan_input *in, const char *staging);
 /* "3 min", "29 d": for people. */
-void plan_span_text(int64_t ms, char out[24]);
+#define PLAN_SPAN_TEXT 32
+void plan_span_text(int64_t ms, char out[PLAN_SPAN_TEXT]);
 
 /* The moment in an ARI window, for a row of acme_renewal: evenly at random (RFC 9773 §4.2), now if the
  * window is over. */

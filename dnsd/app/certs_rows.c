@@ -175,7 +175,7 @@ static void make_proofs(struct loop_work *work)
 static void on_proofs_made(struct loop_work *work)
 {
     struct certs *c = (struct certs *)((char *)work - offsetof(struct certs, proofs_work));
-    struct tls_pair *made[CERTS_PROOFS];
+    struct tls_pair *made[CERTS_PROOFS] = {NULL};
     size_t n = 0;
     for (size_t i = 0; i < c->proofs_count; i++) {
         if (c->proofs_pairs[i] != NULL) {
