@@ -82,7 +82,7 @@ static void new_window(struct renewer *r, const struct acme_renewal_info *ari)
         n->renew_ms > 0 && ((n->ari_start_ms == ari->start_ms && n->ari_end_ms == ari->end_ms) ||
                             (n->renew_ms >= ari->start_ms && n->renew_ms <= ari->end_ms));
     if (!kept) {
-        char in[24];
+        char in[PLAN_SPAN_TEXT];
         rng_bytes(&random, sizeof random);
         n->renew_ms = plan_ari_moment(ari->start_ms, ari->end_ms, renewer_wall_ms(r), random);
         plan_span_text(n->renew_ms - renewer_wall_ms(r), in);

@@ -106,7 +106,7 @@ static void rehearsed(struct renewer *r)
 
 static void issued(struct renewer *r, const struct acme_outcome *o)
 {
-    char until[24];
+    char until[PLAN_SPAN_TEXT];
     r->orders_ok++;
     r->last_ok_ms = renewer_wall_ms(r);
     r->propagation_ms = o->prove_ms;
@@ -269,7 +269,7 @@ void renewer_order_decided(struct renewer *r)
 static bool clock_is_wrong(struct renewer *r)
 {
     int64_t skew_ms = r->ops->session_skew_ms(session_for(r, r->purpose));
-    char text[RENEWER_TEXT_MAX], by[24];
+    char text[RENEWER_TEXT_MAX], by[PLAN_SPAN_TEXT];
     if (skew_ms >= -RENEWER_SKEW_MS && skew_ms <= RENEWER_SKEW_MS) {
         return false;
     }

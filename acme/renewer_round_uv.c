@@ -197,7 +197,7 @@ void renewer_alarm(struct renewer *r)
 {
     int64_t wall = renewer_wall_ms(r);
     int64_t left_ms = r->leaf.not_after_ms - wall;
-    char left[24];
+    char left[PLAN_SPAN_TEXT];
     if (!r->known || !r->cert_readable) {
         return;
     }
