@@ -178,7 +178,9 @@ void acme_job_ledger(struct acme_job *j, const struct acme_act *act)
         .directory = is_order && row_directory != NULL ? row_directory : session_url(j->o.session),
         .kind = kinds[act->entry],
         .outcome = outcomes[act->outcome],
-        .problem = p != NULL ? p->type : "",
+        .problem = p == NULL                 ? ""
+                   : p->class == ACME_PAUSED ? "paused" /* what acme/plan.h looks for */
+                                             : p->type,
         .text = text,
         .core = j->o.core,
         .at_ms = is_order ? j->order_ms : acme_job_wall_ms(j),

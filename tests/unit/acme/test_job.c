@@ -480,6 +480,19 @@ static void test_refusals(void **state)
     }
 }
 
+static void test_paused(void **state)
+{
+    (void)state;
+    say(account);
+    say(PROBLEM("429 Too Many", "", "rateLimited",
+                "Your account is paused for these names: https://ca.example/unpause?jwt=x"));
+    run();
+    job_fixture_need(&t.f, "new", ACME_PAUSED, "rateLimited");
+    assert_string_equal("https://ca.example/unpause?jwt=x", t.f.outcome.problem.url);
+    assert_string_equal("order failed paused;", job_fixture_ledger(&t.f)); /* the plan's word */
+    job_fixture_clean(&t.f);
+}
+
 static void test_once_more(void **state)
 {
     (void)state;
@@ -661,6 +674,7 @@ int main(void)
         T(test_wrong_vault),
         T(test_ready_late),
         T(test_refusals),
+        T(test_paused),
         T(test_once_more),
         T(test_failed_authorization_is_left_clean),
         T(test_precheck),
