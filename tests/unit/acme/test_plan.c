@@ -544,7 +544,7 @@ static void spans(void **state)
                  {40 * HOUR, "40 h"},  {50 * DAY, "50 d"},    {-5, "-5 ms"}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char text[24];
+        char text[PLAN_SPAN_TEXT];
         plan_span_text(cases[i].ms, text);
         assert_string_equal(text, cases[i].text);
     }

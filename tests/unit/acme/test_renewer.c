@@ -281,8 +281,10 @@ static bool rests(const struct node *n)
     if (r->store == NULL || r->job != NULL) {
         return true;
     }
-    return (r->step == RENEWER_IDLE ? !renewer_is_due(r) : r->pause_ms > t.mono) &&
-           (t.mono < r->lease.next_ms || r->held) && (!r->held || t.mono < r->peek_ms);
+    if (r->step != RENEWER_IDLE) {
+        return r->pause_ms > t.mono;
+    }
+    return !renewer_is_due(r) && (r->held ? t.mono < r->peek_ms : t.mono < r->lease.next_ms);
 }
 
 /* Until nothing is to be done any more at this time. */
@@ -572,6 +574,7 @@ static int setup(void **state)
     t.ari_retry_ms = -1;
     t.scale = 1;
     t.file = store_file_new();
+    t.file->options.busy_ms = 500;
     assert_err(ERR_OK, sync_open(&t.y, &t.loop, &t.file->options));
     t.ca = tls_make(&(struct tls_make){.ca = true, .subject = "CA"});
     return 0;
@@ -1278,6 +1281,32 @@ static void a_store_in_trouble_is_tried_again(void **state)
     job_succeeds();
 }
 
+static void what_could_not_be_written_is_written_later(void **state)
+{
+    (void)state;
+    struct node *n = open_node(0);
+    struct acme_job *j = last_job();
+    struct acme_outcome o = {.ok = true, .generation = 1};
+    ask("f1", "");
+    put_attempt(&j->fence, CA, "certificate", "ok", "");
+    put_cert(&j->fence, 0, NAMES, CA, 90 * DAY, o.serial);
+    sqlite3 *db = store_file_connect(t.file);
+    store_file_execute_on(db, "BEGIN IMMEDIATE");
+    end_job(j, &o);
+    settle();
+    assert_int_equal(n->stored, 1);
+    NEED_JOB("f1", "waiting", "");
+    both_pass(LEASE_LOOK_MS); /* once more in vain */
+    NEED_JOB("f1", "waiting", "");
+    store_file_execute_on(db, "COMMIT");
+    sqlite3_close(db);
+    both_pass(3 * LEASE_LOOK_MS);
+    NEED_JOB("f1", "done", "serial");
+    assert_err(ERR_OK, sync_renewal_get(&t.y, HOST));
+    assert_int_equal(t.jobs_count, 1);
+    NEED_PLAN(n, "not-due");
+}
+
 static void clocks_that_jump_make_no_loop(void **state)
 {
     static const int64_t jumps[] = {-400 * DAY, 20 * DAY, 10 * DAY, -DAY, 365 * DAY, -365 * DAY};
@@ -1416,6 +1445,7 @@ int main(void)
         TEST(a_refused_write_is_the_end_of_it),
         TEST(alarms_come_once),
         TEST(a_store_in_trouble_is_tried_again),
+        TEST(what_could_not_be_written_is_written_later),
         TEST(clocks_that_jump_make_no_loop),
         TEST(closing_is_safe_at_any_moment),
         TEST(a_store_may_go_and_come),
