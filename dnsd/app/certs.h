@@ -40,6 +40,8 @@ bool certs_apply(struct app *a);
 void certs_shown(struct app *a);
 /* SIGHUP. */
 void certs_look(struct app *a);
+/* CLIENT has asked for the proof of TOKEN over HTTP. */
+void certs_asked(struct app *a, const char *client, const char *token, unsigned status);
 /* Somebody has asked for a certificate (store_job_ask()). */
 void certs_wake(struct app *a);
 /* True if it goes on and app_continue_stop() will be called. */

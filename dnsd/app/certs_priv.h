@@ -15,7 +15,7 @@
 #define CERTS_TICK_MS    500
 #define CERTS_ACCOUNT_MS 15000 /* how long the others have to make a new account's CAA */
 #define CERTS_LOOK_MS    30000 /* between two looks at what is right */
-#define CERTS_LISTENERS  4
+#define CERTS_ASKED      32    /* validators come from a handful of places */
 #define CERTS_PROOFS     TLS_CONTEXT_PROOFS_MAX
 
 struct certs {
@@ -71,6 +71,12 @@ struct certs {
 
     /* witnesses */
     bool witness_busy;
+    struct certs_asked {
+        char client[46], token[129];
+        unsigned status;
+        int64_t at_ms;    /* wall clock */
+    } asked[CERTS_ASKED]; /* over HTTP, not told yet */
+    size_t asked_count;
     unsigned alarm; /* the last level told: 0, 1 (25 %), 2 (10 %), 3 (5 %), 4 (over) */
 
     bool stopping;

@@ -7,6 +7,7 @@
 
 #include "certs_priv.h"
 #include "dnsd/net/witness.h"
+#include "dnsd/wire/type.h"
 #include "lib/mem.h"
 
 /* ---- the own listeners ---------------------------------------------------------------------------- */
@@ -131,50 +132,83 @@ void certs_tick_looks(struct certs *c)
 
 /* ---- witnesses -------------------------------------------------------------------------------------- */
 
-#define WITNESSES_MAX 128 /* at a time; what is more waits in the rings */
+#define WITNESSES_MAX 128 /* of DNS, at a time; what is more waits in the rings */
 #define ANSWER_TEXT   48
+#define NAME_TEXT     (WIRE_NAME_TEXT_MAX > 129 ? WIRE_NAME_TEXT_MAX : 129)
 
 struct told {
     struct store_witness row;
-    char name[WIRE_NAME_TEXT_MAX];
+    char name[NAME_TEXT];
     char source[NET_WITNESS_SOURCE_TEXT];
     char answer[ANSWER_TEXT];
 };
 
-static void describe(const struct net_witness *w, char out[ANSWER_TEXT])
-{
-    const struct answer_challenge *c = &w->challenge;
-    if (c->rcode != 0) {
-        snprintf(out, ANSWER_TEXT, "%s", answer_rcode_text(answer_rcode_index(c->rcode)));
-    } else {
-        snprintf(out, ANSWER_TEXT, "%u %s%s%s", c->answers,
-                 answer_type_text(answer_type_index(c->type)),
-                 c->answers == 1 ? " record" : " records", c->truncated ? ", truncated" : "");
-    }
-}
-
-static void fill(const struct certs *c, const struct net_witness *w, struct told *t)
-{
-    struct wire_name name = {.len = w->challenge.name_len};
-    memcpy(name.bytes, w->challenge.name, w->challenge.name_len);
-    wire_name_to_relative(&name, &c->app->config.dns.domain, t->name);
-    net_witness_source(w, t->source);
-    describe(w, t->answer);
-    t->row = (struct store_witness){
-        .core = c->app->id,
-        .name = t->name,
-        .source = t->source,
-        .transport = answer_transport_text(w->transport),
-        .answer = t->answer,
-        .at_ms = w->at_ms,
-        .count = 1,
-    };
-}
+/* What is gathered for one writing. */
+struct telling {
+    struct told *told;
+    struct store_witness *rows;
+    size_t count; /* of both */
+};
 
 static bool same_row(const struct store_witness *a, const struct store_witness *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->source, b->source) == 0 &&
            strcmp(a->transport, b->transport) == 0 && strcmp(a->answer, b->answer) == 0;
+}
+
+/* The last of T->told, filled in, becomes a row, or adds to one that is the same. */
+static void add(struct telling *t, const struct certs *c, const char *transport, int64_t at_ms)
+{
+    struct told *new = &t->told[t->count];
+    new->row = (struct store_witness){.core = c->app->id,
+                                      .name = new->name,
+                                      .source = new->source,
+                                      .transport = transport,
+                                      .answer = new->answer,
+                                      .at_ms = at_ms,
+                                      .count = 1};
+    for (size_t i = 0; i < t->count; i++) {
+        if (same_row(&t->rows[i], &new->row)) {
+            t->rows[i].count++;
+            t->rows[i].at_ms = at_ms;
+            return;
+        }
+    }
+    t->rows[t->count++] = new->row;
+}
+
+static void add_dns(struct telling *t, const struct certs *c, const struct net_witness *w)
+{
+    const struct answer_challenge *asked = &w->challenge;
+    struct told *told = &t->told[t->count];
+    struct wire_name name = {.len = asked->name_len};
+    if (asked->type != TYPE_TXT) {
+        return; /* resolvers on their way to it (RFC 9156) */
+    }
+    memcpy(name.bytes, asked->name, asked->name_len);
+    wire_name_to_relative(&name, &c->app->config.dns.domain, told->name);
+    net_witness_source(w, told->source);
+    if (asked->rcode != 0) {
+        snprintf(told->answer, ANSWER_TEXT, "%s",
+                 answer_rcode_text(answer_rcode_index(asked->rcode)));
+    } else {
+        snprintf(told->answer, ANSWER_TEXT, "%u value%s%s", asked->answers,
+                 asked->answers == 1 ? "" : "s", asked->truncated ? ", truncated" : "");
+    }
+    add(t, c, answer_transport_text(w->transport), w->at_ms);
+}
+
+static void add_http(struct telling *t, const struct certs *c, const struct certs_asked *asked)
+{
+    struct told *told = &t->told[t->count];
+    struct net_witness w = {.v6 = strchr(asked->client, ':') != NULL};
+    uint8_t address[16] = {0};
+    (void)inet_pton(w.v6 ? AF_INET6 : AF_INET, asked->client, address); /* no address: zeros */
+    memcpy(w.source, address, w.v6 ? 6 : 3);
+    net_witness_source(&w, told->source);
+    snprintf(told->name, sizeof told->name, "%s", asked->token);
+    snprintf(told->answer, ANSWER_TEXT, "%u", asked->status);
+    add(t, c, "http", asked->at_ms);
 }
 
 static void on_told(void *ctx, enum err e, const struct err_info *info)
@@ -199,39 +233,54 @@ static bool has_proofs(const struct app *a)
     return has;
 }
 
-static void tell(struct certs *c, const struct net_witness *seen, size_t n)
+static void tell(struct certs *c, const struct net_witness *seen, size_t seen_count)
 {
-    struct told *told = mem_xalloc(n * sizeof *told);
-    struct store_witness *rows = mem_xalloc(n * sizeof *rows);
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        fill(c, &seen[i], &told[i]);
-        while (k < count && !same_row(&rows[k], &told[i].row)) {
-            k++;
-        }
-        if (k < count) {
-            rows[k].count++;
-            rows[k].at_ms = told[i].row.at_ms;
-        } else {
-            rows[count++] = told[i].row;
-        }
+    size_t most = seen_count + c->asked_count;
+    struct telling t = {.told = mem_xalloc(most * sizeof *t.told),
+                        .rows = mem_xalloc(most * sizeof *t.rows)};
+    for (size_t i = 0; i < seen_count; i++) {
+        add_dns(&t, c, &seen[i]);
     }
-    c->witness_busy = true;
-    store_witness_put(c->app->store, rows, count, on_told, c);
-    free(rows);
-    free(told);
+    for (size_t i = 0; i < c->asked_count; i++) {
+        add_http(&t, c, &c->asked[i]);
+    }
+    c->asked_count = 0;
+    if (t.count > 0) {
+        c->witness_busy = true;
+        store_witness_put(c->app->store, t.rows, t.count, on_told, c);
+    }
+    free(t.rows);
+    free(t.told);
+}
+
+void certs_asked(struct app *a, const char *client, const char *token, unsigned status)
+{
+    struct certs *c = a->certs;
+    struct renewer_view v = {.state = ""};
+    if (c != NULL && c->renewer != NULL && !c->stopping) {
+        renewer_view(c->renewer, &v);
+    }
+    if (v.state[0] == '\0' || c->asked_count == CERTS_ASKED) {
+        return; /* no order of ours is under way: it is nobody's proof */
+    }
+    struct certs_asked *asked = &c->asked[c->asked_count++];
+    snprintf(asked->client, sizeof asked->client, "%s", client);
+    snprintf(asked->token, sizeof asked->token, "%s", token);
+    asked->status = status;
+    asked->at_ms = clk_wall_ms(&clk_system);
 }
 
 void certs_tick_witnesses(struct certs *c)
 {
     struct app *a = c->app;
-    if (a->server == NULL || a->server_closing || c->witness_busy || a->stopping) {
+    if (c->witness_busy || a->stopping) {
         return;
     }
     struct net_witness *seen = mem_xalloc(WITNESSES_MAX * sizeof *seen);
-    size_t n = net_server_witnesses(a->server, seen, WITNESSES_MAX);
-    if (n > 0 && c->in_use && !c->leaving && has_proofs(a)) {
+    bool dns = a->server != NULL && !a->server_closing;
+    size_t n = dns ? net_server_witnesses(a->server, seen, WITNESSES_MAX) : 0;
+    n = n > 0 && has_proofs(a) ? n : 0;
+    if (n + c->asked_count > 0 && c->in_use && !c->leaving) {
         tell(c, seen, n);
     }
     free(seen);

@@ -59,6 +59,11 @@ static size_t on_served(void *ctx, struct api_served *out, size_t max)
     return certs_served(ctx, out, max);
 }
 
+static void on_challenge(void *ctx, const char *client, const char *token, unsigned status)
+{
+    certs_asked(ctx, client, token, status);
+}
+
 static void on_renew(void *ctx)
 {
     certs_wake(ctx);
@@ -111,6 +116,7 @@ enum err http_open(struct app *a, struct err_info *info)
                                       .metrics = on_metrics,
                                       .served = on_served,
                                       .renew = on_renew,
+                                      .challenge = on_challenge,
                                       .ctx = a};
     if (a->api_sockets.count == 0 && a->challenge_sockets.count == 0) {
         return ERR_OK;

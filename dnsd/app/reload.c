@@ -99,6 +99,28 @@ static bool same_storages(const struct config *a, const struct config *b)
            same_text(a->storages.rqlite.key_file, b->storages.rqlite.key_file);
 }
 
+/* What certificates are managed by; letsEncrypt.caa counts at once. */
+static bool same_lets_encrypt(const struct config *a, const struct config *b)
+{
+    return !a->lets_encrypt.enabled ||
+           (a->lets_encrypt.staging == b->lets_encrypt.staging &&
+            a->lets_encrypt.cert_renewer == b->lets_encrypt.cert_renewer &&
+            a->lets_encrypt.cert_renewer_set == b->lets_encrypt.cert_renewer_set &&
+            a->lets_encrypt.check_delegation == b->lets_encrypt.check_delegation &&
+            a->lets_encrypt.renew_before_days == b->lets_encrypt.renew_before_days &&
+            same_text(a->lets_encrypt.email, b->lets_encrypt.email) &&
+            same_text(a->lets_encrypt.directory_url, b->lets_encrypt.directory_url) &&
+            same_text(a->lets_encrypt.staging_url, b->lets_encrypt.staging_url) &&
+            same_text(a->lets_encrypt.ca_file, b->lets_encrypt.ca_file) &&
+            same_text(a->lets_encrypt.profile, b->lets_encrypt.profile) &&
+            same_text(a->lets_encrypt.preferred_chain, b->lets_encrypt.preferred_chain) &&
+            same_text(a->lets_encrypt.tls_dir, b->lets_encrypt.tls_dir) &&
+            same_text(a->lets_encrypt.on_rotate_script, b->lets_encrypt.on_rotate_script) &&
+            same_text(a->lets_encrypt.at_rest_key_file, b->lets_encrypt.at_rest_key_file) &&
+            same_list(&a->lets_encrypt.at_rest_keys, &b->lets_encrypt.at_rest_keys) &&
+            same_list(&a->lets_encrypt.resolvers, &b->lets_encrypt.resolvers));
+}
+
 static void tell_what_waits(const struct config *old, const struct config *new)
 {
     if (old->dns.port != new->dns.port || !same_list(&old->dns.ip, &new->dns.ip) ||
@@ -111,6 +133,9 @@ static void tell_what_waits(const struct config *old, const struct config *new)
         !same_text(old->http.key_file, new->http.key_file) ||
         old->lets_encrypt.enabled != new->lets_encrypt.enabled) {
         tell_unchanged("http");
+    }
+    if (!same_lets_encrypt(old, new)) {
+        tell_unchanged("letsEncrypt");
     }
     if (old->dns.workers != new->dns.workers) {
         tell_unchanged("dns.workers");

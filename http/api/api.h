@@ -68,6 +68,8 @@ struct api_daemon {
     void (*metrics)(void *ctx, struct metrics_writer *w);
     /* Up to MAX; texts borrowed until we return to the loop. NULL: nobody is known. */
     size_t (*served)(void *ctx, struct api_served *out, size_t max);
+    /* CLIENT (an address) has asked for TOKEN and got STATUS. NULL: nobody wants to know. */
+    void (*challenge)(void *ctx, const char *client, const char *token, unsigned status);
     /* A renewal was asked for (store_job_ask()). NULL: nobody wants to know. */
     void (*renew)(void *ctx);
     void *ctx;

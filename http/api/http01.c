@@ -36,10 +36,20 @@ static void answer(struct http_request *r, const char *token, const struct store
     free(text);
 }
 
+/* Who asked and what was said: the CA does not tell when a validation fails. */
+static void note(const struct find *f, unsigned status)
+{
+    const struct api_daemon *d = &f->job.api->daemon;
+    if (d->challenge != NULL) {
+        d->challenge(d->ctx, http_request_peer(f->job.request), f->token, status);
+    }
+}
+
 static void on_found(void *ctx, enum err e, const struct err_info *info,
                      const struct store_http01 *h)
 {
     struct find *f = ctx;
+    note(f, e == ERR_OK ? 200 : e == ERR_NOTFOUND ? 404 : 503);
     if (e == ERR_OK) {
         answer(f->job.request, f->token, h);
     } else if (e == ERR_NOTFOUND) {
