@@ -179,7 +179,6 @@ static const struct wire_name *zone_between(const struct job *j, const struct wi
 {
     const struct wire_record *r = find(m, WIRE_AUTHORITY, TYPE_NS, NULL, 0);
     bool between = r != NULL && wire_name_is_under(&j->name, &r->owner) &&
-                   wire_name_is_under(&r->owner, &j->work->d.parent) &&
                    r->owner.labels > j->work->d.parent.labels;
     return between ? &r->owner : NULL;
 }

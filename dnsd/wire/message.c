@@ -46,9 +46,8 @@ static bool read_name(const uint8_t *packet, size_t end, size_t *at, struct wire
             *at = p.pointers == 1 ? behind : *at;
             continue;
         }
-        /* The two kinds between are not in use (RFC 6891 §5). One octet is kept for the root. */
-        if (n > WIRE_LABEL_MAX || end - p.at < (size_t)n + 1 ||
-            len + n + 1 + (n > 0 ? 1 : 0) > WIRE_NAME_MAX) {
+        /* The two kinds between are not in use (RFC 6891 §5). */
+        if (n > WIRE_LABEL_MAX || end - p.at < (size_t)n + 1 || len + n + 1 > WIRE_NAME_MAX) {
             return false;
         }
         memcpy(out->bytes + len, packet + p.at, (size_t)n + 1);

@@ -361,6 +361,56 @@ static void cancel(void **state)
     }
 }
 
+static struct probe_call *connecting;
+
+static void cancel_the_other(void *ctx, enum err e, const struct err_info *info,
+                             const struct probe_answer *answer)
+{
+    on_answer(ctx, e, info, answer);
+    probe_cancel(connecting);
+}
+
+/* Between connect() and the loop's hearing of it. */
+static void cancel_while_connecting(void **state)
+{
+    struct probe_question q = question(true);
+    struct got first = {.ended = 0}, second = {.ended = 0};
+    (void)state;
+    connecting = probe_ask(probe, &q, on_answer, &first);
+    probe_cancel(probe_ask(probe, &q, cancel_the_other, &second));
+    until(&first.ended, 1);
+    assert_int_equal(second.ended, 1);
+    assert_int_equal(first.e, ERR_CANCELED);
+}
+
+/* IPv6, if this machine has it at all. */
+static void over_ipv6(void **state)
+{
+    static const struct dns_rule rules[] = {{NAME, "TXT", NULL, ANSWERED}, {0}};
+    struct got got[2] = {{.ended = 0}, {.ended = 0}};
+    uv_udp_t any;
+    struct sockaddr_storage loopback;
+    (void)state;
+    assert_int_equal(address_read("::1", 0, &loopback, NULL), ERR_OK);
+    uv_udp_init(&loop, &any);
+    int rc = uv_udp_bind(&any, (struct sockaddr *)&loopback, 0);
+    uv_close((uv_handle_t *)&any, NULL);
+    if (rc != 0) {
+        skip();
+    }
+    struct dns_script *s = dns_script_open(&loop, "::1", 0, rules);
+    for (int tcp = 0; tcp < 2; tcp++) {
+        struct probe_question q = question(tcp == 1);
+        dns_script_address(s, &q.server);
+        probe_ask(probe, &q, on_answer, &got[tcp]);
+    }
+    until(&got[0].ended, 1);
+    until(&got[1].ended, 1);
+    assert_string_equal(got[0].text, "value");
+    assert_string_equal(got[1].text, "value");
+    dns_script_close(s);
+}
+
 static void ask_again(void *ctx, enum err e, const struct err_info *info,
                       const struct probe_answer *answer)
 {
@@ -416,6 +466,8 @@ int main(void)
         TEST(many),
         TEST(who_waits_for_a_turn),
         TEST(cancel),
+        TEST(cancel_while_connecting),
+        TEST(over_ipv6),
         TEST(closing_ends_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,8 @@ static const struct row rows[] = {
     {"0 issue ca.example; validationmethods=http-01", METHOD_NO, METHOD_NO},
     {"0 issue ca.example; validationmethods=dns-011", METHOD_NO, METHOD_NO},
     {"0 issue ca.example; validationmethods=", METHOD_NO, METHOD_NO},
+    {"0 issue ca.example; validationmethods=http-01; validationmethods=dns-01",
+     "more than one validationmethods", "more than one validationmethods"},
     {"0 issue ca.example; validationmethods=http-01; accounturi=" ACCOUNT, METHOD_NO, METHOD_NO},
     {"0 issue ca.example; policy=ev", NULL, NULL},
     {"0 issue ca.example; nonsense", FORM_NO, FORM_NO},

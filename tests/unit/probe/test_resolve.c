@@ -264,7 +264,10 @@ static void found_by_climbing(void **state)
         EXAMPLE,
         {0}};
     static const struct dns_rule no_such_name[] = {
-        {"y.example.com", "SOA", NULL, "nxdomain " NO("example.com")}, EXAMPLE, {0}};
+        {"y.example.com", "SOA", NULL, "nxdomain " NO("example.com")},
+        {"example.com", "SOA", NULL, "servfail"},
+        /* it was told already */ EXAMPLE,
+        {0}};
     static const struct dns_rule says[] = {{"x.y.example.com", "NS", NULL,
                                             "\n! x.y.example.com. NS n.x.y.example.com."
                                             "\n+ n.x.y.example.com. A 192.0.2.1"},
@@ -332,6 +335,13 @@ static void a_server_elsewhere_cannot_be_found(void **state)
     dns_script_rules(resolver, world); /* REFUSED for ns.else.test */
     dns_script_rules(parent, says);
     delegation("mc.example.com", ERR_UNAVAIL, "says REFUSED to ns.else.test. A");
+    static const struct dns_rule with_glue_for_it[] = {
+        {"mc.example.com", "NS", NULL,
+         "\n! mc.example.com. NS ns.example.com.\n+ ns.example.com. A 192.0.2.4"},
+        NO_DS,
+        {0}};
+    dns_script_rules(parent, with_glue_for_it); /* that is something to go by */
+    delegation("mc.example.com", ERR_OK, "example.com.; ns.example.com. glue 192.0.2.4");
 }
 
 static void lame_servers(void **state)

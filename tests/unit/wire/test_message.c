@@ -125,6 +125,8 @@ static void verdicts(void **state)
          ERR_MALFORMED},
         {"labels that lead back to where they began",
          BYTES(REPLY("\1", "\0", "\0") "\1a\xc0\x18" TXT "\0\1\0"), ERR_MALFORMED},
+        {"a pointer into the label before it",
+         BYTES(REPLY("\1", "\0", "\0") "\4\1b\0x\xc0\x19" TXT "\0\1\0"), ERR_MALFORMED},
         {"half a pointer", BYTES(REPLY("\1", "\0", "\0") "\xc0"), ERR_MALFORMED},
         {"the retired kind of label", BYTES(REPLY("\1", "\0", "\0") "\x41\0" TXT "\0\1\0"),
          ERR_MALFORMED},
