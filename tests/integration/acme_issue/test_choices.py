@@ -3,6 +3,7 @@ is required, and a wrong key is told and not tried in a loop; profiles are order
 the preferred chain is the one shown; a chain of three is whole; a first certificate is rehearsed at
 the staging directory, in an account of its own."""
 import base64
+import json
 import os
 
 import pytest
@@ -54,11 +55,20 @@ def test_profile(started, wanted, got):
 
 
 def test_no_profiles_offered(started):
-    """Debian's Pebble has none: nothing is asked for."""
-    dnsd = acme.Renewing(lets_encrypt={"profile": "tlsserver"})
+    """Debian's Pebble has none: one that is named is not replaced by whatever the CA thinks best, and
+    nothing is ordered; without a name nothing is asked for."""
+    dnsd = acme.Renewing(lets_encrypt={"profile": "shortlived"})
     ca = started(acme.Pebble(acme.pebbles()[0], dns=dnsd.dns))
     started(dnsd.use(ca))
-    dnsd.wait_issued(ca)
+    problem = acme.until("the problem is shown", lambda: json.loads(
+        dnsd.dnsctl("status", "--json", expect=None).out)["managed"]["problem"])
+    assert problem["type"] == "profile" and "'shortlived'" in problem["text"], problem
+    assert ca.orders() == 0
+    dnsd.stop()
+    other = acme.Renewing()
+    ca = started(acme.Pebble(acme.pebbles()[0], dns=other.dns))
+    started(other.use(ca))
+    other.wait_issued(ca)
 
 
 @pytest.mark.parametrize("path", acme.pebbles())
