@@ -45,10 +45,11 @@ void plan_span_text(int64_t ms, char out[PLAN_SPAN_TEXT])
              units[i].unit);
 }
 
-static void explain(const struct plan_input *in, struct plan *p)
+static void explain(const struct plan_input *in, const char *said, struct plan *p)
 {
     char span[PLAN_SPAN_TEXT];
     int64_t to = p->why == PLAN_NOT_DUE ? p->renew_ms : p->opens_ms;
+    said = said != NULL ? said : "";
     plan_span_text(to - in->now_ms, span);
     switch (p->why) {
     case PLAN_NOT_DUE:
@@ -87,15 +88,17 @@ static void explain(const struct plan_input *in, struct plan *p)
                  PLAN_AUTHZ_MAX, span);
         break;
     case PLAN_GATE_BACKOFF:
-        snprintf(p->text, sizeof p->text, "failed %u time%s in a row; again in %s", p->failures,
-                 p->failures == 1 ? "" : "s", span);
+        snprintf(p->text, sizeof p->text, "failed %u time%s in a row%s%s%s; again in %s",
+                 p->failures, p->failures == 1 ? "" : "s", *said != '\0' ? " (" : "", said,
+                 *said != '\0' ? ")" : "", span);
         break;
     case PLAN_GATE_CA:
         snprintf(p->text, sizeof p->text, "the CA said not before %s from now (Retry-After)", span);
         break;
     case PLAN_GATE_PAUSED:
         snprintf(p->text, sizeof p->text,
-                 "the CA has paused the account for these names: a human has to unpause it there");
+                 "the CA has paused the account for these names; a human has to act there: %s",
+                 said);
         break;
     }
 }
@@ -121,5 +124,5 @@ void plan_make(const struct plan_input *in, struct plan *out)
     }
     out->at_ms = out->at_ms < last_ms ? out->at_ms : last_ms;
     out->at_ms = out->at_ms > first_ms ? out->at_ms : first_ms;
-    explain(in, out);
+    explain(in, gate.said, out);
 }

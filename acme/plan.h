@@ -37,7 +37,7 @@
 #define PLAN_WINDOW_MS (7 * 86400000LL) /* how far back the ledger is read */
 #define PLAN_AHEAD_MS  3600000
 #define PLAN_WAIT_MS   86400000 /* the next decision is never further away */
-#define PLAN_TEXT_MAX  160
+#define PLAN_TEXT_MAX  512
 
 struct plan_input {
     int64_t now_ms;

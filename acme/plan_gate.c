@@ -118,14 +118,15 @@ static void pass(const struct plan_input *in, struct plan_gate *g, enum plan_why
 {
     bool overridden = why != PLAN_GATE_CA && in->forced && is(in->override, plan_why_text(why));
     if (opens_ms > in->now_ms && opens_ms > g->opens_ms && !overridden) {
-        *g = (struct plan_gate){.why = why, .opens_ms = opens_ms};
+        g->why = why;
+        g->opens_ms = opens_ms;
     }
 }
 
 struct plan_gate plan_gate(const struct plan_input *in, bool ari, struct plan *out)
 {
-    struct plan_gate g = {.why = PLAN_NOT_DUE};
     struct streak s = streak(in);
+    struct plan_gate g = {.why = PLAN_NOT_DUE, .said = s.count > 0 ? s.last->problem : NULL};
     int64_t order = 0, floor = 0, certs = 0, authz = 0;
     unsigned orders = tally(in, "order", NULL, PLAN_ORDER_MS, 1, &order);
     unsigned got = tally(in, "certificate", "ok", PLAN_WINDOW_MS, PLAN_CERTS_MAX, &certs);
@@ -143,7 +144,7 @@ struct plan_gate plan_gate(const struct plan_input *in, bool ari, struct plan *o
     pass(in, &g, PLAN_GATE_CA, s.retry_ms);
     if (s.count > 0 && is(s.last->problem, "paused") &&
         !(in->forced && is(in->override, "paused"))) {
-        g = (struct plan_gate){.why = PLAN_GATE_PAUSED};
+        g = (struct plan_gate){.why = PLAN_GATE_PAUSED, .said = s.last->text};
     }
     return g;
 }

@@ -22,6 +22,8 @@ void plan_due(const struct plan_input *in, struct plan_due *out);
 struct plan_gate {
     enum plan_why why; /* PLAN_NOT_DUE: every gate is open */
     int64_t opens_ms;  /* 0: nobody knows */
+    const char
+        *said; /* of the last failure: its problem, of a pause its text; borrowed; NULL: none */
 };
 /* Fills the budgets and the failures of OUT in, and says which gate is in the way: of several the one
  * that opens last. ARI: as in struct plan_due. */

@@ -1,6 +1,6 @@
 /* The parts of the renewer: its turns and its end (renewer_uv.c), the lease (renewer_lease_uv.c), what
- * is read before each decision (renewer_round_uv.c), renewal information (renewer_ari_uv.c), orders and
- * jobs (renewer_order_uv.c), and what is on its behalf in other modules (renewer_open_uv.c).
+ * is read before each decision (renewer_round_uv.c), renewal information (renewer_ari_uv.c), orders
+ * (renewer_order_uv.c), what is written down when they have ended (renewer_finish_uv.c), and what is on its behalf in other modules (renewer_open_uv.c).
  *
  * A round is one walk through the steps below, at most one operation under way at a time. Beats of the
  * lease go on beside it. A step that needs the lease is not begun without it, and what comes back
@@ -201,5 +201,8 @@ void renewer_order_step(struct renewer *r);
 void renewer_order_resume(struct renewer *r, bool rehearsal);
 /* After r->plan was made. */
 void renewer_order_decided(struct renewer *r);
+
+/* renewer_finish_uv.c */
+void renewer_finish_step(struct renewer *r);
 
 #endif

@@ -415,8 +415,10 @@ static void a_paused_account_waits_for_a_human(void **state)
     (void)state;
     due();
     add(CA, "order", "failed", 300 * DAY)->problem = "paused";
+    t.ledger[0].text = "paused (https://ca.example/unpause)";
     NEED("paused");
     assert_int_equal(make().opens_ms, 0);
+    assert_non_null(strstr(make().text, "a human has to act there: paused (https://ca.example/"));
     t.in.forced = true;
     NEED("paused");
     t.in.override = "backoff";
@@ -427,6 +429,8 @@ static void a_paused_account_waits_for_a_human(void **state)
     NEED("paused");
     t.ledger[0].problem = "connection";
     NEED("!due");
+    t.ledger[0].at_ms = NOW;
+    assert_non_null(strstr(make().text, "failed 1 time in a row (connection); again in "));
 }
 
 static void an_override_passes_one_gate(void **state)

@@ -475,15 +475,29 @@ static void put_attempt(const struct store_fence *f, const char *directory, cons
     assert_err(ERR_OK, sync_attempt_put(&t.y, f, &a));
 }
 
-/* A certificate of LIFE_MS that begins at the clock's time; at generation expect + 1. */
+/* From the clock's time on. tls_make() counts from the machine's, which may go on to the next second. */
+static struct tls_made *make_cert(const char *names, int64_t life_ms, struct cert_leaf *leaf)
+{
+    static const char *const none[] = {"x"};
+    for (;;) {
+        int64_t from_s = t.wall / 1000 - clk_wall_ms(&clk_system) / 1000;
+        struct tls_made *m = tls_make(&(struct tls_make){
+            .names = names, .issuer = t.ca, .from_s = from_s, .to_s = from_s + life_ms / 1000});
+        assert_int_equal(cert_leaf_read(m->cert, strlen(m->cert), none, 1, leaf, NULL), ERR_OK);
+        if (leaf->not_before_ms == t.wall / 1000 * 1000 &&
+            leaf->not_after_ms == leaf->not_before_ms + life_ms) {
+            return m;
+        }
+        tls_made_free(m);
+    }
+}
+
+/* A certificate of LIFE_MS at generation EXPECT + 1. */
 static void put_cert(const struct store_fence *f, uint64_t expect, const char *names,
                      const char *directory, int64_t life_ms, char serial[41])
 {
     struct cert_leaf leaf;
-    static const char *const none[] = {"x"};
-    int64_t from_s = (t.wall - t.wall0) / 1000;
-    struct tls_made *m = tls_make(&(struct tls_make){
-        .names = names, .issuer = t.ca, .from_s = from_s, .to_s = from_s + life_ms / 1000});
+    struct tls_made *m = make_cert(names, life_ms, &leaf);
     struct store_cert_row row = {.cert = {.hostname = HOST,
                                           .issued_ms = t.wall,
                                           .expires_ms = t.wall + life_ms,
@@ -493,7 +507,6 @@ static void put_cert(const struct store_fence *f, uint64_t expect, const char *n
                                  .key = "sealed",
                                  .directory = directory};
     assert_err(ERR_OK, sync_cert_put(&t.y, f, &row, expect));
-    assert_int_equal(cert_leaf_read(m->cert, strlen(m->cert), none, 1, &leaf, NULL), ERR_OK);
     snprintf(serial, 41, "%s", leaf.serial);
     tls_made_free(m);
 }
