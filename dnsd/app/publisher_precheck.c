@@ -91,6 +91,7 @@ static void delegation_failed(struct op *op, enum err e)
 void publisher_precheck_begin(struct op *op)
 {
     if (op->type == ACME_DNS01 && op->p->o.check_delegation) {
+        op->p->delegation_ms = -1; /* what was wrong a moment ago may have been mended */
         publisher_op_delegation(op, on_delegated, delegation_failed);
     } else {
         foreign_begin(op);

@@ -86,8 +86,8 @@ static void put_record(struct buf_writer *w, const char *line, size_t len)
     static uint8_t rdata[WIRE_RDATA_MAX];
     char *text = mem_xalloc(len + 1), *save = NULL;
     struct wire_name owner;
-    uint16_t type;
-    size_t rdata_len;
+    uint16_t type = 0;
+    size_t rdata_len = 0;
     struct err_info info = {.text = ""};
     memcpy(text, line, len);
     const char *name = strtok_r(text, " ", &save), *mnemonic = strtok_r(NULL, " ", &save);

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "dns_script.h"
 #include "dnsd/probe/address.h"
@@ -370,17 +372,42 @@ static void cancel_the_other(void *ctx, enum err e, const struct err_info *info,
     probe_cancel(connecting);
 }
 
-/* Between connect() and the loop's hearing of it. */
+/* A listener with room for nobody: further connections hang. */
+static void full_listener(int fds[4], struct sockaddr_storage *address)
+{
+    socklen_t len = sizeof(struct sockaddr_in);
+    assert_int_equal(address_read("127.0.0.1", 0, address, NULL), ERR_OK);
+    for (int i = 0; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_true(fds[i] >= 0);
+    }
+    assert_int_equal(bind(fds[0], (struct sockaddr *)address, len), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(getsockname(fds[0], (struct sockaddr *)address, &len), 0);
+    for (int i = 1; i < 4; i++) {
+        (void)!connect(fds[i], (struct sockaddr *)address, len);
+    }
+}
+
+/* Canceled by the callback of another question while connect() is under way. */
 static void cancel_while_connecting(void **state)
 {
-    struct probe_question q = question(true);
+    static const struct dns_rule rules[] = {{NAME, "TXT", NULL, ANSWERED}, {0}};
+    struct probe_question hangs = question(true), q = question(false);
     struct got first = {.ended = 0}, second = {.ended = 0};
+    int fds[4];
     (void)state;
-    connecting = probe_ask(probe, &q, on_answer, &first);
-    probe_cancel(probe_ask(probe, &q, cancel_the_other, &second));
+    full_listener(fds, &hangs.server);
+    dns_script_rules(server, rules);
+    connecting = probe_ask(probe, &hangs, on_answer, &first);
+    probe_ask(probe, &q, cancel_the_other, &second);
     until(&first.ended, 1);
     assert_int_equal(second.ended, 1);
+    assert_int_equal(second.e, ERR_OK);
     assert_int_equal(first.e, ERR_CANCELED);
+    for (int i = 0; i < 4; i++) {
+        close(fds[i]);
+    }
 }
 
 /* IPv6, if this machine has it at all. */
