@@ -82,6 +82,12 @@ static bool is_off(const struct acme_account_ev *ev)
             ev->account->status == ACME_STATUS_REVOKED);
 }
 
+/* There is an account, as far as the row knows. */
+static enum acme_account_act known(struct acme_account *a)
+{
+    return act(a, a->anew ? ACCOUNT_FIND : a->same_contact ? ACCOUNT_USABLE : ACCOUNT_CONTACT);
+}
+
 static enum acme_account_act was_read(struct acme_account *a, const struct acme_account_ev *ev)
 {
     enum acme_account_act what;
@@ -91,11 +97,12 @@ static enum acme_account_act was_read(struct acme_account *a, const struct acme_
     if (!ev->found) {
         return make(a);
     }
+    a->same_contact = ev->same_contact;
     snprintf(a->url, sizeof a->url, "%s", ev->url != NULL ? ev->url : "");
     if (a->url[0] == '\0') {
         return enroll(a);
     }
-    return act(a, a->anew ? ACCOUNT_FIND : ev->same_contact ? ACCOUNT_USABLE : ACCOUNT_CONTACT);
+    return ev->pending ? act(a, ACCOUNT_PROBE) : known(a);
 }
 
 static enum acme_account_act answered(struct acme_account *a, const struct acme_account_ev *ev)
@@ -105,7 +112,7 @@ static enum acme_account_act answered(struct acme_account *a, const struct acme_
         return make(a);
     }
     if (ev->e == ERR_OK && is_gone(ev->problem)) {
-        return enroll(a);
+        return a->doing == ACCOUNT_PROBE ? act(a, ACCOUNT_BACK) : enroll(a);
     }
     if (failed(a, ev, &what)) {
         return what;
@@ -119,7 +126,7 @@ static enum acme_account_act answered(struct acme_account *a, const struct acme_
         }
         snprintf(a->url, sizeof a->url, "%s", ev->url);
     }
-    return act(a, ACCOUNT_SAVE);
+    return act(a, a->doing == ACCOUNT_PROBE ? ACCOUNT_PROMOTE : ACCOUNT_SAVE);
 }
 
 enum acme_account_act acme_account_next(struct acme_account *a, const struct acme_account_ev *ev)
@@ -129,13 +136,17 @@ enum acme_account_act acme_account_next(struct acme_account *a, const struct acm
     case ACCOUNT_READ:
         return was_read(a, ev);
     case ACCOUNT_KEY:
+    case ACCOUNT_PROMOTE:
         return failed(a, ev, &what) ? what : act(a, ACCOUNT_SAVE);
     case ACCOUNT_SAVE:
         if (failed(a, ev, &what)) {
             return what;
         }
         return a->url[0] == '\0' ? enroll(a) : act(a, ACCOUNT_USABLE);
+    case ACCOUNT_BACK:
+        return failed(a, ev, &what) ? what : known(a);
     case ACCOUNT_FIND:
+    case ACCOUNT_PROBE:
     case ACCOUNT_NEW:
     case ACCOUNT_CONTACT:
         return answered(a, ev);

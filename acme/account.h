@@ -9,6 +9,9 @@
  *                                            ├─ does not exist ─> newAccount, the same key
  *                                            └─ deactivated (unauthorized, §7.3.6) ─> make key ─> ...
  *
+ * A row with two keys is of somebody who was interrupted in a change of keys (acme/rollover.h): which of
+ * them the account has is asked first, for a CA does not say so to requests with the wrong one.
+ *
  * A key is made anew at most once, newAccount is sent at most twice. What fails for transient reasons
  * is tried again with pauses (acme/tries.h).
  */
@@ -20,10 +23,14 @@
 
 /* What to do; the result comes with acme_account_next(), with what is named here. */
 enum acme_account_act {
-    ACCOUNT_READ,    /* the row, the key in it opened: found, url, same_contact */
+    ACCOUNT_READ,    /* the row, the key in it opened: found, url, same_contact,
+                        pending */
     ACCOUNT_KEY,     /* make a key, in memory */
     ACCOUNT_SAVE,    /* fenced: the row, with the machine's url */
     ACCOUNT_FIND,    /* newAccount with onlyReturnExisting: url, account */
+    ACCOUNT_PROBE,   /* as FIND, with the key that it was to be changed to: url, account */
+    ACCOUNT_BACK,    /* the row's own key again, in memory */
+    ACCOUNT_PROMOTE, /* that key is the account's now, in memory */
     ACCOUNT_NEW,     /* newAccount: url, account */
     ACCOUNT_CONTACT, /* the account's contact at the CA: account */
     ACCOUNT_WAIT,    /* wait_ms */
@@ -36,7 +43,7 @@ struct acme_account_ev {
     const char *text;                   /* of e; NULL */
     const struct acme_problem *problem; /* what the CA answered; NULL */
     int64_t retry_ms;                   /* -1 */
-    bool found, same_contact;
+    bool found, same_contact, pending;
     const char *url;
     const struct acme_account_object *account;
 };
@@ -47,6 +54,7 @@ struct acme_account {
     bool binding_required; /* by the directory */
     enum acme_account_act doing, then;
     bool made; /* a key, in this run */
+    bool same_contact;
     unsigned tries, registered;
     int64_t wait_ms;
     char url[ACME_URL_MAX];

@@ -5,6 +5,7 @@
 
 #include "job_priv.h"
 
+#include "account_key.h"
 #include "lib/log.h"
 
 #define READY_MS ORDER_PROVE_MS /* for every core to give the account's CAA */
@@ -67,26 +68,17 @@ static const char *wanted_contact(const struct acme_job *j)
     return j->o.contact != NULL ? j->o.contact : "";
 }
 
-static enum err open_key(struct acme_job *j, const char *sealed, struct err_info *info)
+static enum err open_key(struct acme_job *j, enum cert_vault_kind kind, const char *sealed,
+                         struct err_info *info)
 {
-    struct cert_vault_place place = {.kind = CERT_VAULT_ACCOUNT, .name = session_url(j->o.session)};
-    char *pem = NULL;
     struct cert_key *key = NULL;
-    enum err e = cert_vault_open(j->o.vault, &place, sealed, &pem, info);
+    enum err e = account_key_open(j->o.vault, kind, session_url(j->o.session), sealed, &key,
+                                  j->thumbprint, info);
     if (e == ERR_OK) {
-        e = cert_key_from_pem(pem, strlen(pem), &key, info);
+        cert_key_free(j->key);
+        j->key = key;
     }
-    if (e == ERR_OK) {
-        e = jws_thumbprint(key, j->thumbprint, info);
-    }
-    cert_key_pem_free(pem);
-    if (e != ERR_OK) {
-        cert_key_free(key);
-        return e;
-    }
-    cert_key_free(j->key);
-    j->key = key;
-    return ERR_OK;
+    return e;
 }
 
 static void on_row(void *ctx, enum err e, const struct err_info *info,
@@ -105,7 +97,7 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
         acme_job_account_failed(j, e, info);
         return;
     }
-    e = open_key(j, row->key, &mine);
+    e = open_key(j, CERT_VAULT_ACCOUNT, row->key, &mine);
     if (e != ERR_OK) { /* another atRestKey, or another row's: never written over */
         err_prefix(&mine, e, "the account's key: ");
         next_denied(j, "vault", &mine);
@@ -119,6 +111,7 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
     j->account_ms = row->created_ms;
     snprintf(j->contact, sizeof j->contact, "%s", row->contact);
     ev.found = true;
+    ev.pending = row->pending_key != NULL;
     ev.url = row->url;
     /* Another issuer is a reason to write the row, too: CAA is made of it. */
     ev.same_contact =
@@ -152,25 +145,10 @@ static void save(struct acme_job *j)
 static void work_key(struct loop_work *w) /* on a thread of the pool */
 {
     struct acme_job *j = acme_job_of_work(w);
-    struct cert_vault_place place = {.kind = CERT_VAULT_ACCOUNT, .name = session_url(j->o.session)};
-    struct cert_key *key = NULL;
-    char *pem = NULL;
-    enum err e = cert_key_new(&key, &j->work_info);
-    if (e == ERR_OK) {
-        e = cert_key_to_pem(key, &pem, &j->work_info);
-    }
-    free(j->key_sealed);
-    j->key_sealed = NULL;
-    if (e == ERR_OK) {
-        e = cert_vault_seal(j->o.vault, &place, pem, &j->key_sealed, &j->work_info);
-    }
-    if (e == ERR_OK) {
-        e = jws_thumbprint(key, j->thumbprint, &j->work_info);
-    }
-    cert_key_pem_free(pem);
     cert_key_free(j->key);
-    j->key = key;
-    j->work_err = e;
+    free(j->key_sealed);
+    j->work_err = account_key_make(j->o.vault, CERT_VAULT_ACCOUNT, session_url(j->o.session),
+                                   &j->key, &j->key_sealed, j->thumbprint, &j->work_info);
 }
 
 static void done_key(struct loop_work *w)
@@ -179,6 +157,22 @@ static void done_key(struct loop_work *w)
     acme_job_keep(&j->pending_sealed, NULL);
     j->contact[0] = '\0';
     j->account_ms = acme_job_wall_ms(j);
+    acme_job_account_failed(j, j->work_err, &j->work_info);
+}
+
+/* The change of keys that somebody was interrupted in had been carried out. */
+static void work_promote(struct loop_work *w) /* on a thread of the pool */
+{
+    struct acme_job *j = acme_job_of_work(w);
+    free(j->key_sealed);
+    j->work_err = account_key_seal(j->o.vault, CERT_VAULT_ACCOUNT, session_url(j->o.session),
+                                   j->key, &j->key_sealed, &j->work_info);
+}
+
+static void done_promote(struct loop_work *w)
+{
+    struct acme_job *j = acme_job_of_work(w);
+    acme_job_keep(&j->pending_sealed, NULL);
     acme_job_account_failed(j, j->work_err, &j->work_info);
 }
 
@@ -200,7 +194,7 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
     if (well && acme_account_read(reply->body, reply->len, &j->object.account, NULL) == ERR_OK) {
         ev.account = &j->object.account;
     }
-    if (well && j->account.doing != ACCOUNT_FIND) {
+    if (well && (j->account.doing == ACCOUNT_NEW || j->account.doing == ACCOUNT_CONTACT)) {
         snprintf(j->contact, sizeof j->contact, "%s", wanted_contact(j));
     }
     next(j, &ev);
@@ -236,6 +230,26 @@ static void enroll(struct acme_job *j)
     post(j, j->directory.new_account, acme_job_payload_account(wanted_contact(j), false, binding),
          true);
     free(binding);
+}
+
+/* Does the CA know the key that the account's was to be changed to. */
+static void probe(struct acme_job *j)
+{
+    struct err_info info = {.text = ""};
+    enum err e = open_key(j, CERT_VAULT_PENDING, j->pending_sealed, &info);
+    if (e != ERR_OK) {
+        err_prefix(&info, e, "the account's other key: ");
+        next_denied(j, "vault", &info);
+        return;
+    }
+    post(j, j->directory.new_account, acme_job_payload_account("", true, NULL), true);
+}
+
+static void back(struct acme_job *j)
+{
+    struct err_info info = {.text = ""};
+    enum err e = open_key(j, CERT_VAULT_ACCOUNT, j->key_sealed, &info);
+    acme_job_account_failed(j, e, &info);
 }
 
 /* ---- usable ----------------------------------------------------------------------------------------- */
@@ -332,6 +346,15 @@ static void perform(struct acme_job *j, enum acme_account_act what)
         return;
     case ACCOUNT_FIND:
         post(j, j->directory.new_account, acme_job_payload_account("", true, NULL), true);
+        return;
+    case ACCOUNT_PROBE:
+        probe(j);
+        return;
+    case ACCOUNT_BACK:
+        back(j);
+        return;
+    case ACCOUNT_PROMOTE:
+        acme_job_offload(j, work_promote, done_promote);
         return;
     case ACCOUNT_NEW:
         enroll(j);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme/rollover_uv.h"
 #include "cert/chain.h"
 #include "lib/httpc_curl.h"
 #include "pebble.h"
@@ -408,6 +409,107 @@ static void test_validation_fails(void **state)
     stop();
 }
 
+/* ---- another key for the account --------------------------------------------------------------------- */
+
+struct changed {
+    struct acme_problem problem;
+    bool lease_lost, done;
+};
+
+static void on_changed(void *ctx, const struct acme_problem *problem, bool lease_lost)
+{
+    *(struct changed *)ctx =
+        (struct changed){.problem = *problem, .lease_lost = lease_lost, .done = true};
+}
+
+static bool change_is_held(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+static struct changed change_key(bool held)
+{
+    struct changed changed = {.done = false};
+    struct acme_rollover_options options = {.loop = &t.loop,
+                                            .session = t.session,
+                                            .store = t.f.y.store,
+                                            .vault = t.f.vault,
+                                            .fence = t.f.options.fence,
+                                            .is_held = change_is_held,
+                                            .ctx = &held};
+    acme_rollover_start(&options, on_changed, &changed);
+    sync_wait(&t.loop, &changed.done);
+    return changed;
+}
+
+/* The account's row, and its thumbprint. */
+static void need_account(bool two_keys, char thumbprint[64])
+{
+    assert_err(ERR_OK, sync_account_get(&t.f.y, t.pebble.url));
+    char *text = strdup(t.f.y.out.text), *rest = text;
+    const char *part[5] = {NULL};
+    for (size_t i = 0; i < 5 && rest != NULL; i++) {
+        part[i] = strsep(&rest, ",");
+    }
+    assert_non_null(part[4]);
+    assert_int_equal(two_keys, strcmp(part[3], "-") != 0);
+    snprintf(thumbprint, 64, "%s", part[4]);
+    free(text);
+}
+
+static void test_other_key(void **state)
+{
+    (void)state;
+    char first[64], second[64], third[64], account[ACME_URL_MAX];
+    for (char **p = programs; *p != NULL; p++) {
+        start(*p, (struct pebble_options){.nonce_reject = 30});
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        need_account(false, first);
+        memcpy(account, t.f.account, sizeof account);
+        assert_int_equal(ACME_FINE, change_key(true).problem.class);
+        need_account(false, second);
+        assert_string_not_equal(first, second);
+        t.f.options.expect = 1;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        assert_string_equal(account, t.f.account);
+
+        /* Interrupted before the CA heard of it: a job goes on with the old one, the change with the
+         * key that is there. */
+        assert_true(change_key(false).lease_lost);
+        need_account(true, third);
+        assert_string_equal(second, third);
+        t.f.options.expect = 2;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        need_account(true, third);
+        store_file_execute(t.f.file, "CREATE TABLE kept AS SELECT * FROM acme_account");
+        assert_int_equal(ACME_FINE, change_key(true).problem.class);
+        need_account(false, third);
+        assert_string_not_equal(second, third);
+
+        /* ... and after, before it was written down: both find out. */
+        for (unsigned by_job = 0; by_job < 2; by_job++) {
+            store_file_execute(t.f.file, "DELETE FROM acme_account;"
+                                         "INSERT INTO acme_account SELECT * FROM kept");
+            need_account(true, first);
+            assert_string_equal(second, first);
+            if (by_job) {
+                t.f.options.expect = 3;
+                job_fixture_run(&t.f, t.session);
+                need_ok();
+                assert_string_equal(account, t.f.account);
+            } else {
+                assert_int_equal(ACME_FINE, change_key(true).problem.class);
+            }
+            need_account(false, first);
+            assert_string_equal(third, first);
+        }
+        stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_forgotten),        cmocka_unit_test(test_other_order),
         cmocka_unit_test(test_external_account), cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_preferred_chain),  cmocka_unit_test(test_validation_fails),
+        cmocka_unit_test(test_other_key),
     };
     signal(SIGPIPE, SIG_IGN);
     programs = pebble_programs();

@@ -130,6 +130,32 @@ static void test_deactivated(void **state)
     }
 }
 
+static enum acme_account_act read_two_keys(bool same_contact)
+{
+    return feed((struct acme_account_ev){
+        .found = true, .pending = true, .url = URL, .same_contact = same_contact, .retry_ms = -1});
+}
+
+static void test_two_keys(void **state)
+{
+    (void)state;
+    need(ACCOUNT_PROBE, read_two_keys(true)); /* the change was carried out */
+    need(ACCOUNT_PROMOTE, told(URL, ACME_STATUS_VALID));
+    need(ACCOUNT_SAVE, well());
+    need(ACCOUNT_USABLE, well());
+    static const enum acme_account_act then[] = {ACCOUNT_USABLE, ACCOUNT_CONTACT, ACCOUNT_FIND};
+    for (unsigned i = 0; i < 3; i++) { /* it was not */
+        acme_account_init(&a, i == 2, false, false);
+        need(ACCOUNT_PROBE, read_two_keys(i != 1));
+        need(ACCOUNT_BACK, problem(ACME_ACCOUNT, "accountDoesNotExist"));
+        need(then[i], well());
+    }
+    setup(NULL);
+    need(ACCOUNT_PROBE, read_two_keys(true));
+    need(ACCOUNT_WAIT, problem(ACME_AGAIN, "serverInternal"));
+    need(ACCOUNT_PROBE, well());
+}
+
 static void test_binding(void **state)
 {
     (void)state;
@@ -194,8 +220,8 @@ static void test_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_first),   T(test_known), T(test_lost),    T(test_deactivated),
-        T(test_binding), T(test_again), T(test_at_once),
+        T(test_first),    T(test_known),   T(test_lost),  T(test_deactivated),
+        T(test_two_keys), T(test_binding), T(test_again), T(test_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
