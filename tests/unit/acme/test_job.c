@@ -346,6 +346,10 @@ static void test_account_gone(void **state)
     run();
     need_ok();
     assert_int_equal(2, asked("POST /account"));
+    for (size_t i = 0; i < t.ca.requests_count; i++) { /* whose URL is in doubt shows its key */
+        bool first = strcmp(t.ca.requests[i].line, "POST /account") == 0;
+        assert_true(!first || json_object_get(t.ca.requests[i].protected, "jwk") != NULL);
+    }
     assert_string_equal("{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:ops@job.example\"]}",
                         payload("POST /account"));
     assert_non_null(strstr(t.f.account, "/account/2"));
@@ -491,6 +495,21 @@ static void test_paused(void **state)
     assert_string_equal("https://ca.example/unpause?jwt=x", t.f.outcome.problem.url);
     assert_string_equal("order failed paused;", job_fixture_ledger(&t.f)); /* the plan's word */
     job_fixture_clean(&t.f);
+}
+
+/* The CA's pace is kept to, too, when all is well. */
+static void test_paced(void **state)
+{
+    (void)state;
+    say(account);
+    say_until(8);
+    say((struct ca_script_reply){NULL, "Replay-Nonce: %N\r\nRetry-After: 2\r\n",
+                                 ORDER_OF("processing", ""), NULL});
+    say(issued);
+    say(certificate);
+    run();
+    need_ok();
+    assert_true(t.f.outcome.took_ms >= 2000 + ORDER_POLL_SOON_MS);
 }
 
 static void test_once_more(void **state)
@@ -675,6 +694,7 @@ int main(void)
         T(test_ready_late),
         T(test_refusals),
         T(test_paused),
+        T(test_paced),
         T(test_once_more),
         T(test_failed_authorization_is_left_clean),
         T(test_precheck),
