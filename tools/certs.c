@@ -68,10 +68,15 @@ static void add_row(struct columns *t, const json_t *c)
     int64_t left_ms = number(c, "expiresAt") - clk_wall_ms(&clk_system);
     certs_time_text(number(c, "issuedAt"), issued);
     certs_time_text(number(c, "expiresAt"), expires);
-    snprintf(days, sizeof days, "%" PRId64, left_ms / DAY_MS);
+    if (number(c, "expiresAt") == 0) { /* the row does not say */
+        snprintf(days, sizeof days, "-");
+    } else if (left_ms <= 0) {
+        snprintf(days, sizeof days, "EXPIRED");
+    } else {
+        snprintf(days, sizeof days, "%" PRId64, left_ms / DAY_MS);
+    }
     snprintf(generation, sizeof generation, "%" PRId64, number(c, "generation"));
-    const char *cells[] = {text(c, "hostname"), issued, expires, left_ms > 0 ? days : "EXPIRED",
-                           generation};
+    const char *cells[] = {text(c, "hostname"), issued, expires, days, generation};
     columns_add(t, cells);
 }
 
@@ -110,14 +115,30 @@ int certs_list(struct cli *cli)
 
 /* ---- show -------------------------------------------------------------------------------------------- */
 
-const char *certs_wanted(struct cli *cli, struct config_cert *own)
+int certs_name(const struct cli *cli, const char *text, char out[WIRE_NAME_TEXT_MAX])
+{
+    static const struct wire_name root = {.len = 1, .labels = 0, .bytes = {0}};
+    struct err_info info = {.text = ""};
+    struct wire_name name;
+    if (wire_name_owner(text, &root, &name, &info) != ERR_OK) {
+        return cli_nothing(cli, "%s: %s", text, info.text);
+    }
+    wire_name_to_relative(&name, &root, out);
+    return CLI_OK;
+}
+
+int certs_wanted(struct cli *cli, struct config_cert *own, char out[WIRE_NAME_TEXT_MAX])
 {
     struct err_info info = {.text = ""};
-    if (config_cert(&cli->config, own, &info) != ERR_OK && cli->count == 0) {
-        cli_fail(cli, "which certificate? %s", info.text);
-        return NULL;
+    enum err e = config_cert(&cli->config, own, &info);
+    if (cli->count > 0) {
+        return certs_name(cli, cli->words[0], out);
     }
-    return cli->count > 0 ? cli->words[0] : own->hostname;
+    if (e != ERR_OK) {
+        return cli_fail(cli, "which certificate? %s", info.text);
+    }
+    snprintf(out, WIRE_NAME_TEXT_MAX, "%s", own->hostname);
+    return CLI_OK;
 }
 
 /* What may be shown of a row. */
@@ -209,12 +230,15 @@ static void print_peers(const json_t *status)
     }
 }
 
-static void print_managed(const json_t *status, const char *hostname)
+/* What the daemon here says of HOSTNAME; NULL: it is not the one that it manages. */
+static const json_t *managed_part(const json_t *status, const char *hostname)
 {
     const json_t *m = json_object_get(status, "managed");
-    if (!json_is_object(m) || strcmp(text(m, "hostname"), hostname) != 0) {
-        return;
-    }
+    return json_is_object(m) && strcmp(text(m, "hostname"), hostname) == 0 ? m : NULL;
+}
+
+static void print_managed(const json_t *status, const json_t *m)
+{
     const json_t *lease = json_object_get(m, "lease");
     line("directory", "%s by %s", text(m, "directory"), text(m, "challenge"));
     line("orders", "%s", text(lease, "holder")[0] != '\0' ? text(lease, "holder") : "nobody yet");
@@ -223,42 +247,55 @@ static void print_managed(const json_t *status, const char *hostname)
     print_peers(status);
 }
 
+/* ROW NULL: there is none. */
+static int print_show(const struct cli *cli, const char *hostname, const json_t *row,
+                      const json_t *status)
+{
+    json_t *shown = row != NULL ? public_part(row) : json_null();
+    const json_t *managed = managed_part(status, hostname);
+    cli_begin_output(cli);
+    if (cli_json(cli)) {
+        cli_print_json_own(
+            json_pack("{s:O, s:o}", "cert", shown, "managed",
+                      managed != NULL ? json_incref((json_t *)managed) : json_null()));
+    } else {
+        print_stored(hostname, row != NULL ? shown : NULL);
+        if (managed != NULL) {
+            print_managed(status, managed);
+        } else {
+            printf("  (%s)\n", status == NULL
+                                   ? "no daemon answers here: what it is about to do is not known"
+                                   : "the daemon here does not manage it");
+        }
+    }
+    json_decref(shown);
+    return row != NULL ? CLI_OK : CLI_NOTHING;
+}
+
 int certs_show(struct cli *cli)
 {
     struct err_info info = {.text = ""};
     struct config_cert own = {.hostname = NULL};
-    json_t *row = NULL, *status = NULL, *shown = NULL;
-    const char *hostname = certs_wanted(cli, &own);
-    int code = hostname != NULL ? cli_open(cli, DB_READ) : CLI_FAILED;
+    char hostname[WIRE_NAME_TEXT_MAX];
+    json_t *row = NULL, *status = NULL;
+    int code = certs_wanted(cli, &own, hostname);
+    config_cert_free(&own);
+    if (code == CLI_OK) {
+        code = cli_open(cli, DB_READ);
+    }
     if (code != CLI_OK) {
-        config_cert_free(&own);
         return code;
     }
     enum err e = db_cert_get(cli->db, hostname, &row, &info);
-    bool here = daemon_ask(cli, "status", &status, NULL) == ERR_OK;
-    shown = row != NULL ? public_part(row) : NULL;
     if (e != ERR_OK) {
-        code = cli_fail_store(cli, e, "the store: %s", info.text);
-    } else if (cli_json(cli)) {
-        const json_t *managed = json_object_get(status, "managed");
-        cli_begin_output(cli);
-        cli_print_json_own(json_pack(
-            "{s:o, s:o}", "cert", shown != NULL ? json_incref(shown) : json_null(), "managed",
-            json_is_object(managed) ? json_incref((json_t *)managed) : json_null()));
-        code = row != NULL ? CLI_OK : CLI_NOTHING;
-    } else {
-        print_stored(hostname, shown);
-        if (here) {
-            print_managed(status, hostname);
-        } else {
-            printf("  (no daemon answers here: what it is about to do is not known)\n");
-        }
-        code = row != NULL ? CLI_OK : CLI_NOTHING;
+        return cli_fail_store(cli, e, "the store: %s", info.text);
     }
-    json_decref(shown);
+    if (daemon_ask(cli, "status", &status, NULL) != ERR_OK) {
+        status = NULL;
+    }
+    code = print_show(cli, hostname, row, status);
     json_decref(row);
     json_decref(status);
-    config_cert_free(&own);
     return code;
 }
 
@@ -284,22 +321,26 @@ static void print_attempt(const json_t *a)
 int certs_history(struct cli *cli)
 {
     struct err_info info = {.text = ""};
+    char hostname[WIRE_NAME_TEXT_MAX];
     json_t *list = NULL;
     size_t i;
     json_t *a;
-    int code = cli_open(cli, DB_READ);
+    int code = cli->count > 0 ? certs_name(cli, cli->words[0], hostname) : CLI_OK;
+    if (code == CLI_OK) {
+        code = cli_open(cli, DB_READ);
+    }
     if (code != CLI_OK) {
         return code;
     }
-    const char *hostname = cli->count > 0 ? cli->words[0] : NULL;
-    enum err e = db_attempts(cli->db, hostname, 0, HISTORY_MAX, &list, &info);
+    enum err e =
+        db_attempts(cli->db, cli->count > 0 ? hostname : NULL, 0, HISTORY_MAX, &list, &info);
     if (e != ERR_OK) {
         json_decref(list);
         return cli_fail_store(cli, e, "the store: %s", info.text);
     }
     cli_begin_output(cli);
-    code = json_array_size(list) > 0 ? CLI_OK : CLI_NOTHING;
     if (cli_json(cli)) {
+        code = json_array_size(list) > 0 ? CLI_OK : CLI_NOTHING;
         cli_print_json_own(json_pack("{s:o}", "attempts", list));
         return code;
     }
@@ -307,6 +348,7 @@ int certs_history(struct cli *cli)
     {
         print_attempt(a);
     }
+    code = json_array_size(list) > 0 ? CLI_OK : cli_nothing(cli, "nothing was tried yet");
     json_decref(list);
-    return code == CLI_OK ? code : cli_nothing(cli, "nothing was tried yet");
+    return code;
 }

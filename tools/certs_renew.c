@@ -70,7 +70,6 @@ static enum err follow(struct cli *cli, json_t **job, struct err_info *info)
 static enum err ask(struct cli *cli, const char *hostname, json_t **job, struct err_info *info)
 {
     char id[33], by[128];
-    json_t *ignored = NULL;
     rng_hex(id, 16);
     snprintf(by, sizeof by, "dnsctl %.64s", cli->config.core.id);
     const struct store_job wanted = {.id = id,
@@ -81,11 +80,16 @@ static enum err ask(struct cli *cli, const char *hostname, json_t **job, struct 
                                          cli->args.override != NULL ? cli->args.override : "",
                                      .text = "",
                                      .asked_ms = clk_wall_ms(&clk_system)};
-    enum err e = db_job_ask(cli->db, &wanted, job, info);
-    if (e == ERR_OK && daemon_ask(cli, "renew", &ignored, NULL) == ERR_OK) {
-        json_decref(ignored); /* sooner; if it is not there, another core finds the row */
-    }
-    return e;
+    return db_job_ask(cli->db, &wanted, job, info);
+}
+
+/* The daemon here looks sooner when it is told; false: there is none. */
+static bool wake(const struct cli *cli)
+{
+    json_t *ignored = NULL;
+    enum err e = daemon_ask(cli, "renew", &ignored, NULL);
+    json_decref(ignored);
+    return e != ERR_UNAVAIL;
 }
 
 static bool is_limit(const char *word)
@@ -99,16 +103,83 @@ static bool is_limit(const char *word)
     return false;
 }
 
-int certs_renew(struct cli *cli)
+/* Another core's certificate may be asked for too; whoever orders has, or had, the lease for it. */
+static int check_managed(struct cli *cli, const char *hostname, const struct config_cert *own)
 {
     struct err_info info = {.text = ""};
-    struct config_cert own = {.hostname = NULL};
+    json_t *lease = NULL;
+    char name[300];
+    if (own->hostname != NULL && strcmp(hostname, own->hostname) == 0) {
+        return CLI_OK;
+    }
+    snprintf(name, sizeof name, "acme/%.255s", hostname);
+    enum err e = db_lease(cli->db, name, &lease, &info);
+    int code = e != ERR_OK ? cli_fail_store(cli, e, "the store: %s", info.text)
+               : lease == NULL
+                   ? cli_nothing(cli, "%s: no core manages such a certificate", hostname)
+                   : CLI_OK;
+    json_decref(lease);
+    return code;
+}
+
+/* JOB is in the store. */
+static int wait_for_it(struct cli *cli, const char *hostname, json_t **job)
+{
+    struct err_info info = {.text = ""};
+    if (!wake(cli)) {
+        if (!cli->config.storages.engine_rqlite) { /* nobody else can see the row */
+            return cli_fail(cli, "%s: no daemon runs here; job %s waits for it", hostname,
+                            text(*job, "id"));
+        }
+        cli_warn(cli, "no daemon answers here: this waits for another core, or for this one");
+    }
+    enum err e = follow(cli, job, &info);
+    if (e != ERR_OK) {
+        return cli_fail_store(cli, e, "%s: %s", hostname, info.text);
+    }
+    if (strcmp(text(*job, "state"), "done") != 0) {
+        return cli_fail(cli, "%s: %s", hostname, text(*job, "text"));
+    }
+    return CLI_OK;
+}
+
+static int renew(struct cli *cli, const char *hostname, const struct config_cert *own)
+{
+    struct err_info info = {.text = ""};
     json_t *job = NULL;
+    bool wait = (cli->args.given & ARGS_NO_WAIT) == 0;
+    int code = check_managed(cli, hostname, own);
+    if (code != CLI_OK) {
+        return code;
+    }
+    enum err e = ask(cli, hostname, &job, &info);
+    if (e != ERR_OK) {
+        json_decref(job);
+        return cli_fail_store(cli, e, "%s: %s", hostname, info.text);
+    }
+    if (wait) {
+        code = wait_for_it(cli, hostname, &job);
+    } else {
+        wake(cli);
+    }
+    if (code == CLI_OK && cli_json(cli)) {
+        cli_begin_output(cli);
+        cli_print_json_own(json_pack("{s:O}", "job", job));
+    } else if (code == CLI_OK && !wait) {
+        printf("asked for: job %s\n", text(job, "id"));
+    }
+    json_decref(job);
+    return code;
+}
+
+int certs_renew(struct cli *cli)
+{
+    struct config_cert own = {.hostname = NULL};
+    char hostname[WIRE_NAME_TEXT_MAX];
     if (cli->args.override != NULL && !is_limit(cli->args.override)) {
         return cli_nothing(cli, "--override: one of order, floor, certs, authz, backoff, paused");
     }
-    const char *hostname = certs_wanted(cli, &own);
-    int code = hostname == NULL ? CLI_FAILED : CLI_OK;
+    int code = certs_wanted(cli, &own, hostname);
     if (code == CLI_OK && !cli->config.lets_encrypt.enabled) {
         code = cli_fail(cli, "letsEncrypt.enabled is false: no certificate is managed");
     }
@@ -116,24 +187,8 @@ int certs_renew(struct cli *cli)
         code = cli_open(cli, DB_READ);
     }
     if (code == CLI_OK) {
-        enum err e = ask(cli, hostname, &job, &info);
-        bool wait = (cli->args.given & ARGS_NO_WAIT) == 0;
-        if (e == ERR_OK && wait) {
-            e = follow(cli, &job, &info);
-        }
-        if (e != ERR_OK) {
-            code = cli_fail_store(cli, e, "%s: %s", hostname, info.text);
-        } else if (wait && strcmp(text(job, "state"), "done") != 0) {
-            code = cli_fail(cli, "%s: %s", hostname, text(job, "text"));
-        }
+        code = renew(cli, hostname, &own);
     }
-    if (code == CLI_OK && cli_json(cli)) {
-        cli_begin_output(cli);
-        cli_print_json_own(json_pack("{s:O}", "job", job));
-    } else if (code == CLI_OK && (cli->args.given & ARGS_NO_WAIT) != 0) {
-        printf("asked for: job %s\n", text(job, "id"));
-    }
-    json_decref(job);
     config_cert_free(&own);
     return code;
 }

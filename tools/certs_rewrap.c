@@ -18,7 +18,14 @@ struct rewrap {
     struct cli *cli; /* borrowed */
     struct cert_vault *vault;
     bool dry;
-    size_t done, same, failed;
+    size_t done, same, failed; /* rows */
+    int code;                  /* CLI_OK, or why it was broken off */
+};
+
+/* One sealed text. */
+struct again {
+    char from[SEAL_ID_TEXT]; /* id of the key that it is sealed with */
+    char *sealed;            /* owned: with the first key; NULL: it has that already */
 };
 
 static const char *text(const json_t *o, const char *key)
@@ -27,9 +34,55 @@ static const char *text(const json_t *o, const char *key)
     return value != NULL ? value : "";
 }
 
-static void tell(const struct rewrap *r, const char *what, const char *name, const char *from)
+/* A store that is gone now is not asked for each of the rest. */
+static void fail(struct rewrap *r, enum err e, const char *what, const char *name,
+                 const struct err_info *info)
+{
+    r->failed++;
+    if (err_is_transient(e)) {
+        r->code = cli_fail_store(r->cli, e, "%s %s: %s", what, name, info->text);
+    } else {
+        cli_fail(r->cli, "%s %s: %s", what, name, info->text);
+    }
+}
+
+static enum err seal_again(struct rewrap *r, const struct cert_vault_place *place,
+                           const char *sealed, struct again *out, struct err_info *info)
+{
+    char *pem = NULL;
+    *out = (struct again){.sealed = NULL};
+    enum err e = seal_text_id(sealed, out->from);
+    if (e != ERR_OK) {
+        return err_set(info, e, "what is stored is not a sealed key");
+    }
+    if (strcmp(out->from, cert_vault_key_id(r->vault, 0)) == 0) {
+        return ERR_OK;
+    }
+    e = cert_vault_open(r->vault, place, sealed, &pem, info);
+    if (e == ERR_OK) {
+        e = cert_vault_seal(r->vault, place, pem, &out->sealed, info);
+    }
+    cert_key_pem_free(pem);
+    return e;
+}
+
+/* How it went with one row, of which something was sealed with the key FROM; NULL: nothing was to do. */
+static void note(struct rewrap *r, enum err e, const char *what, const char *name, const char *from,
+                 struct err_info *info)
 {
     char entry[1024];
+    if (e == ERR_CONFLICT) {
+        err_set(info, e, "it was changed meanwhile; run this again");
+    }
+    if (e != ERR_OK) {
+        fail(r, e, what, name, info);
+        return;
+    }
+    if (from == NULL) {
+        r->same++;
+        return;
+    }
+    r->done++;
     snprintf(entry, sizeof entry, "%s %s: %s -> %s%s", what, name, from,
              cert_vault_key_id(r->vault, 0), r->dry ? " (not done: --dry-run)" : "");
     columns_clean(entry);
@@ -38,177 +91,130 @@ static void tell(const struct rewrap *r, const char *what, const char *name, con
     }
 }
 
-static void fail(struct rewrap *r, const char *what, const char *name, const struct err_info *info)
-{
-    r->failed++;
-    cli_fail(r->cli, "%s %s: %s", what, name, info->text);
-}
-
-/* SEALED again, with the first key; NULL: it has it already, or (counted) cannot be opened. */
-static char *again(struct rewrap *r, const char *what, const char *name,
-                   const struct cert_vault_place *place, const char *sealed)
-{
-    struct err_info info = {.text = ""};
-    char id[SEAL_ID_TEXT];
-    char *pem = NULL, *out = NULL;
-    enum err e = seal_text_id(sealed, id);
-    if (e == ERR_OK && strcmp(id, cert_vault_key_id(r->vault, 0)) == 0) {
-        r->same++;
-        return NULL;
-    }
-    if (e != ERR_OK) {
-        err_set(&info, e, "what is stored is not a sealed key");
-    } else {
-        e = cert_vault_open(r->vault, place, sealed, &pem, &info);
-    }
-    if (e == ERR_OK) {
-        e = cert_vault_seal(r->vault, place, pem, &out, &info);
-    }
-    cert_key_pem_free(pem);
-    if (e != ERR_OK) {
-        fail(r, what, name, &info);
-        return NULL;
-    }
-    tell(r, what, name, id);
-    return out;
-}
-
-static void note(struct rewrap *r, enum err e, const char *what, const char *name,
-                 struct err_info *info)
-{
-    if (e == ERR_OK) {
-        r->done++;
-        return;
-    }
-    if (e == ERR_CONFLICT) {
-        err_set(info, e, "it was changed meanwhile; run this again");
-    }
-    fail(r, what, name, info);
-}
-
 static void certificate(struct rewrap *r, const char *hostname)
 {
     struct err_info info = {.text = ""};
+    struct again key = {.sealed = NULL};
     char generation[24];
     json_t *row = NULL;
     enum err e = db_cert_get(r->cli->db, hostname, &row, &info);
-    if (e != ERR_OK) {
-        fail(r, "certificate", hostname, &info);
-        return;
+    if (e == ERR_OK && row == NULL) {
+        return; /* it was removed since the list was made */
     }
     snprintf(generation, sizeof generation, "%" JSON_INTEGER_FORMAT,
              json_integer_value(json_object_get(row, "generation")));
     const struct cert_vault_place place = {CERT_VAULT_LEAF, hostname, generation};
-    char *sealed =
-        row != NULL ? again(r, "certificate", hostname, &place, text(row, "sealed")) : NULL;
-    if (sealed != NULL && r->dry) {
-        r->done++;
-    } else if (sealed != NULL) {
-        e = db_cert_reseal(r->cli->db, hostname, text(row, "sealed"), sealed, &info);
-        note(r, e, "certificate", hostname, &info);
+    if (e == ERR_OK) {
+        e = seal_again(r, &place, text(row, "sealed"), &key, &info);
     }
-    free(sealed);
+    if (e == ERR_OK && key.sealed != NULL && !r->dry) {
+        e = db_cert_reseal(r->cli->db, hostname, text(row, "sealed"), key.sealed, &info);
+    }
+    note(r, e, "certificate", hostname, key.sealed != NULL ? key.from : NULL, &info);
+    free(key.sealed);
     json_decref(row);
 }
 
 static void account(struct rewrap *r, const json_t *a)
 {
     struct err_info info = {.text = ""};
+    struct again key = {.sealed = NULL}, pending = {.sealed = NULL};
     const char *directory = text(a, "directory");
     const char *old = text(a, "sealed");
     const char *old_pending = json_string_value(json_object_get(a, "sealedPending"));
     const struct cert_vault_place place = {CERT_VAULT_ACCOUNT, directory, NULL};
     const struct cert_vault_place pending_place = {CERT_VAULT_PENDING, directory, NULL};
-    size_t failed = r->failed;
-    char *sealed = again(r, "account", directory, &place, old);
-    char *pending = old_pending != NULL
-                        ? again(r, "pending key of", directory, &pending_place, old_pending)
-                        : NULL;
-    if ((sealed != NULL || pending != NULL) && r->failed == failed && r->dry) {
-        r->done++;
-    } else if ((sealed != NULL || pending != NULL) && r->failed == failed) {
-        enum err e = db_account_reseal(r->cli->db, directory, old, old_pending,
-                                       sealed != NULL ? sealed : old,
-                                       pending != NULL ? pending : old_pending, &info);
-        note(r, e, "account", directory, &info);
+    enum err e = seal_again(r, &place, old, &key, &info);
+    if (e == ERR_OK && old_pending != NULL) {
+        e = seal_again(r, &pending_place, old_pending, &pending, &info);
     }
-    free(sealed);
-    free(pending);
+    const char *from = key.sealed != NULL ? key.from : pending.sealed != NULL ? pending.from : NULL;
+    if (e == ERR_OK && from != NULL && !r->dry) {
+        e = db_account_reseal(r->cli->db, directory, old, old_pending,
+                              key.sealed != NULL ? key.sealed : old,
+                              pending.sealed != NULL ? pending.sealed : old_pending, &info);
+    }
+    note(r, e, "account", directory, from, &info);
+    free(key.sealed);
+    free(pending.sealed);
 }
 
-/* Somebody who tells its keys and has not the new one; NULL: everybody has. Caller frees. */
-static char *who_lacks(const json_t *beats, const char *id)
+/* CERTIFICATE is what a core tells of its own, with its keys; one that manages none has none. */
+static bool lacks(const json_t *certificate, const char *id)
 {
-    size_t i, k;
-    json_t *beat, *key;
+    size_t i;
+    json_t *key;
+    const json_t *keys = json_object_get(certificate, "keys");
+    json_array_foreach(keys, i, key)
+    {
+        if (json_is_string(key) && strcmp(json_string_value(key), id) == 0) {
+            return false;
+        }
+    }
+    return json_is_array(keys);
+}
+
+static int refuse(const struct rewrap *r, const char *core)
+{
+    return cli_fail(r->cli,
+                    "core %s does not have key %s: put it into its letsEncrypt.atRestKey, restart "
+                    "it, and run this again (--force: do it all the same)",
+                    core, cert_vault_key_id(r->vault, 0));
+}
+
+/* Heartbeats are written where a store is shared; the daemon here is asked in any case. */
+static int check_cores(struct rewrap *r)
+{
+    struct err_info info = {.text = ""};
+    json_t *beats = NULL, *status = NULL, *beat;
+    const char *id = cert_vault_key_id(r->vault, 0);
+    int code = CLI_OK;
+    size_t i;
+    enum err e = db_beats(r->cli->db, &beats, &info);
+    if (e != ERR_OK) {
+        code = cli_fail_store(r->cli, e, "the store: %s", info.text);
+    }
+    if (code == CLI_OK && daemon_ask(r->cli, "status", &status, NULL) == ERR_OK &&
+        lacks(json_object_get(status, "managed"), id)) {
+        code = refuse(r, r->cli->config.core.id);
+    }
     json_array_foreach(beats, i, beat)
     {
         const char *detail = text(beat, "detail");
         json_t *o = NULL;
-        if (jx_parse_object(detail, strlen(detail), &o, NULL) != ERR_OK) {
-            continue;
-        }
-        const json_t *keys = json_object_get(json_object_get(o, "certificate"), "keys");
-        bool has = !json_is_array(keys); /* it manages no certificate */
-        json_array_foreach(keys, k, key)
-        {
-            has = has || strcmp(json_string_value(key), id) == 0;
+        if (code == CLI_OK && jx_parse_object(detail, strlen(detail), &o, NULL) == ERR_OK &&
+            lacks(json_object_get(o, "certificate"), id)) {
+            code = refuse(r, text(beat, "core"));
         }
         json_decref(o);
-        if (!has) {
-            return strdup(text(beat, "core"));
-        }
-    }
-    return NULL;
-}
-
-static int check_cores(struct rewrap *r)
-{
-    struct err_info info = {.text = ""};
-    json_t *beats = NULL;
-    const char *id = cert_vault_key_id(r->vault, 0);
-    enum err e = db_beats(r->cli->db, &beats, &info);
-    int code = CLI_OK;
-    if (e != ERR_OK) {
-        code = cli_fail_store(r->cli, e, "the store: %s", info.text);
-    } else if ((r->cli->args.given & ARGS_FORCE) == 0) {
-        char *core = who_lacks(beats, id);
-        if (core != NULL) {
-            code = cli_fail(r->cli,
-                            "core %s does not have key %s: put it into its letsEncrypt.atRestKey, "
-                            "restart it, and run this again (--force: do it all the same)",
-                            core, id);
-        }
-        free(core);
     }
     json_decref(beats);
+    json_decref(status);
     return code;
 }
 
-static int rewrap_all(struct rewrap *r)
+static void rewrap_all(struct rewrap *r)
 {
     struct err_info info = {.text = ""};
     json_t *certs = NULL, *accounts = NULL;
-    size_t i;
-    json_t *one;
     enum err e = db_certs_list(r->cli->db, &certs, &info);
     if (e == ERR_OK) {
         e = db_accounts(r->cli->db, &accounts, &info);
     }
-    json_array_foreach(certs, i, one)
-    {
-        certificate(r, text(one, "hostname"));
+    if (e != ERR_OK) {
+        r->code = cli_fail_store(r->cli, e, "the store: %s", info.text);
     }
-    json_array_foreach(accounts, i, one)
-    {
-        account(r, one);
+    for (size_t i = 0; r->code == CLI_OK && i < json_array_size(certs); i++) {
+        certificate(r, text(json_array_get(certs, i), "hostname"));
+    }
+    for (size_t i = 0; r->code == CLI_OK && i < json_array_size(accounts); i++) {
+        account(r, json_array_get(accounts, i));
     }
     json_decref(certs);
     json_decref(accounts);
-    return e == ERR_OK ? CLI_OK : cli_fail_store(r->cli, e, "the store: %s", info.text);
 }
 
-static int report(struct rewrap *r)
+static int report(const struct rewrap *r)
 {
     if (cli_json(r->cli)) {
         cli_begin_output(r->cli);
@@ -219,7 +225,7 @@ static int report(struct rewrap *r)
         printf("key %s: %zu rewrapped, %zu had it already, %zu failed\n",
                cert_vault_key_id(r->vault, 0), r->done, r->same, r->failed);
     }
-    return r->failed == 0 ? CLI_OK : CLI_FAILED;
+    return r->code != CLI_OK ? r->code : r->failed == 0 ? CLI_OK : CLI_FAILED;
 }
 
 int certs_rewrap(struct cli *cli)
@@ -236,13 +242,11 @@ int certs_rewrap(struct cli *cli)
         return cli_fail(cli, "%s", info.text);
     }
     int code = cli_open(cli, DB_READ);
-    if (code == CLI_OK) {
+    if (code == CLI_OK && (cli->args.given & ARGS_FORCE) == 0) {
         code = check_cores(&r);
     }
     if (code == CLI_OK) {
-        code = rewrap_all(&r);
-    }
-    if (code == CLI_OK) {
+        rewrap_all(&r);
         code = report(&r);
     }
     cert_vault_free(r.vault);

@@ -271,7 +271,10 @@ static void add_managed(struct page *p)
     } else if (json_is_string(json_object_get(served, "problem"))) {
         attention(p, "the certificate is not served", text(served, "problem"));
     } else if (json_is_object(hook) && number(hook, "status") != 0) {
-        attention(p, "letsEncrypt.onRotateScript failed", text(hook, "text"));
+        char what[64];
+        snprintf(what, sizeof what, "letsEncrypt.onRotateScript failed (exit %" PRId64 ")",
+                 number(hook, "status"));
+        attention(p, what, text(hook, "text"));
     } else if (number(served, "generation") == 0 && json_is_object(json_object_get(m, "problem"))) {
         attention(p, "there is no certificate yet", text(json_object_get(m, "problem"), "text"));
     } else if (number(m, "alarm") > 0) {

@@ -377,3 +377,42 @@ def test_a_core_that_does_not_follow_its_own_store(idle):
     fresh = cluster()
     fresh["revision"] = fresh["peers"][0]["revision"] = stored
     assert see(idle, own, fresh).asked == 2
+
+
+# ---- status of a certificate that is managed ----------------------------------------------------------------
+
+
+def managed(files=None, served=None, **more):
+    """What a daemon says of its certificate when all is well, and what is different."""
+    return cluster(peer("core-b")) | {"managed": {
+        "hostname": "*.mc.example.com", "alarm": 0, "problem": None, "plan": {"text": "due in 60 d"},
+        "files": {"generation": 3, "step": None, "problem": None, "hook": None} | (files or {}),
+        "served": {"generation": 3, "serial": "ab", "problem": None} | (served or {})} | more}
+
+
+def hook(status, text):
+    return {"hook": {"status": status, "tries": 2, "text": text}}
+
+
+PROBLEM = {"type": "unreachable", "text": "nobody is there"}
+
+
+@pytest.mark.parametrize("answer, text", [
+    (managed(), None),
+    (managed(problem=PROBLEM), None),  # there is time
+    (managed(files=hook(0, "fine")), None),
+    (managed(served={"generation": 0}, problem=PROBLEM), "there is no certificate yet: nobody is there"),
+    (managed(alarm=1), "the certificate runs out and is not renewed: due in 60 d"),
+    (managed(files={"step": "write", "problem": "/t: read-only"}),
+     "the stored certificate cannot be used: /t: read-only"),
+    (managed(files=hook(3, "no proxy")), "letsEncrypt.onRotateScript failed (exit 3): no proxy"),
+    (managed(files=hook(124, None)), "letsEncrypt.onRotateScript failed (exit 124): -"),
+    (managed(served={"problem": "192.0.2.1:443: it shows another one"}),
+     "the certificate is not served: 192.0.2.1:443: it shows another one"),
+    (cluster(peer("core-b")) | {"managed": {"files": "x", "served": 7}}, None),
+    (cluster(peer("core-b")) | {"managed": []}, None),
+], ids=["well", "later", "hook ran", "none yet", "runs out", "files", "hook", "slow hook", "not served",
+        "odd", "odder"])
+def test_a_managed_certificate(idle, answer, text):
+    tool = see(idle, answer, expect=ATTENTION if text else 0)
+    assert last_line(tool) == (text or "all cores agree at revision 55")
