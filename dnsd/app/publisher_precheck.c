@@ -287,13 +287,14 @@ static void on_core_caa(void *ctx, enum err e, const struct err_info *info,
     struct op *op = ctx;
     char who[80], name[WIRE_NAME_TEXT_MAX];
     const struct wire_message *m = answer != NULL ? answer->message : NULL;
+    (void)e;
     op->call = NULL;
     if (publisher_op_over(op)) {
         return;
     }
     snprintf(who, sizeof who, "core %s", op->cores[op->core].id);
     wire_name_to_text(&op->label, name);
-    if (e != ERR_OK) { /* whether that is bad is for the proof to say */
+    if (m == NULL) { /* whether that is bad is for the proof to say */
         publisher_op_note(op, "%s could not be asked for CAA: %.300s", who, info->text);
         next_core(op);
     } else if ((m->flags & (WIRE_TC | WIRE_AA)) == (WIRE_TC | WIRE_AA)) {

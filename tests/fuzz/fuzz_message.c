@@ -109,6 +109,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_name(&r->owner);
         read_data(&m, r);
     }
+    struct wire_name asked, end;
+    if (wire_name_from_wire(query + WIRE_HEADER_LEN, query_len - WIRE_HEADER_LEN, &asked) ==
+        ERR_OK) {
+        (void)wire_message_alias(&m, &asked, &end);
+        check_name(&end);
+    }
     if (dns_decode(data, size, &d)) {
         compare(&m, &d);
     }
