@@ -79,6 +79,16 @@ static void hold_off(struct renewer *r)
     r->hold_off_ms = renewer_mono_ms(r) + renewer_scaled(r, (int64_t)RENEWER_PAUSE_MS << n);
 }
 
+/* The CA did not want an order that names what it replaces, for whatever reason it gave: there are more
+ * words for that than RFC 9773 §5 has, and no certificate may run out over it. The next one names none. */
+static bool refused_replacing(const struct renewer *r, const struct acme_outcome *o)
+{
+    bool said_no = strcmp(o->state, "new") == 0 && o->problem.status >= 400 &&
+                   o->problem.status < 500 && o->problem.class != ACME_LIMITED &&
+                   o->problem.class != ACME_PAUSED;
+    return r->order_ari_id[0] != '\0' && (o->without_replaces || said_no);
+}
+
 static void failed(struct renewer *r, const struct acme_outcome *o)
 {
     char text[RENEWER_TEXT_MAX];
@@ -94,7 +104,7 @@ static void failed(struct renewer *r, const struct acme_outcome *o)
     if (o->problem.class == ACME_IDENTIFIER) {
         r->challenges_failed++;
     }
-    r->step = o->without_replaces ? RENEWER_FINISH_RENEWAL : RENEWER_FINISH_ASKED;
+    r->step = refused_replacing(r, o) ? RENEWER_FINISH_RENEWAL : RENEWER_FINISH_ASKED;
 }
 
 static void rehearsed(struct renewer *r)

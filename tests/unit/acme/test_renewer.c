@@ -833,27 +833,39 @@ static void the_moment_of_a_window_is_kept(void **state)
     assert_int_equal(t.jobs_count, 2);
 }
 
-static void one_certificate_is_replaced_once(void **state)
+static void a_refused_replacement_is_not_named_again(void **state)
 {
-    (void)state;
-    t.ari_offered = true;
-    set_window(t.wall + 40 * DAY, t.wall + 41 * DAY);
-    struct node *n = with_cert();
-    wall_passes(42 * DAY);
-    assert_int_equal(t.jobs_count, 2);
-    struct acme_job *j = last_job();
-    assert_true(j->replaces[0] != '\0');
-    struct acme_outcome o = {.without_replaces = true,
-                             .problem = {.class = ACME_AGAIN, .retry_ms = -1}};
-    put_attempt(&j->fence, CA, "order", "failed", "");
-    end_job(j, &o);
-    settle();
-    assert_string_equal(view(n).renewal.replaced, j->replaces);
-    assert_true(view(n).renewal.renew_ms > 0); /* the rest of the row is kept */
-    both_pass(2 * MINUTE);
-    assert_int_equal(t.jobs_count, 3);
-    assert_string_equal(last_job()->replaces, "");
-    job_succeeds();
+    static const struct {
+        struct acme_outcome outcome;
+        bool again;
+    } cases[] = {
+        {{.without_replaces = true, .state = "validate"}, false},
+        {{.state = "new", .problem = {.class = ACME_BUG, .status = 400}}, false},
+        {{.state = "new", .problem = {.class = ACME_REPLACED, .status = 409}}, false},
+        {{.state = "new", .problem = {.class = ACME_LIMITED, .status = 429}}, true},
+        {{.state = "new", .problem = {.class = ACME_AGAIN, .status = 503}}, true},
+        {{.state = "validate", .problem = {.class = ACME_IDENTIFIER, .status = 400}}, true},
+        {{.state = "new", .problem = {.class = ACME_AGAIN}}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        another(state, i);
+        t.ari_offered = true;
+        set_window(t.wall + 40 * DAY, t.wall + 41 * DAY);
+        struct node *n = with_cert();
+        wall_passes(42 * DAY);
+        assert_int_equal(t.jobs_count, 2);
+        struct acme_job *j = last_job();
+        assert_true(j->replaces[0] != '\0');
+        put_attempt(&j->fence, CA, "order", "failed", "");
+        end_job(j, &cases[i].outcome);
+        settle();
+        assert_string_equal(view(n).renewal.replaced, cases[i].again ? "" : j->replaces);
+        assert_true(view(n).renewal.renew_ms > 0); /* the rest of the row is kept */
+        both_pass(2 * MINUTE);
+        assert_int_equal(t.jobs_count, 3);
+        assert_string_equal(last_job()->replaces, cases[i].again ? j->replaces : "");
+        job_succeeds();
+    }
 }
 
 /* Whoever stored the present one had no time to say so. */
@@ -1437,7 +1449,7 @@ int main(void)
         TEST(before_the_first_one_it_is_rehearsed),
         TEST(another_cas_certificate_is_replaced),
         TEST(the_moment_of_a_window_is_kept),
-        TEST(one_certificate_is_replaced_once),
+        TEST(a_refused_replacement_is_not_named_again),
         TEST(what_is_known_of_another_certificate_does_not_count),
         TEST(without_renewal_information_it_goes_on),
         TEST(short_times_are_ours_not_the_cas),
