@@ -289,9 +289,12 @@ class Renewing(harness.Dnsd):
     # -- what an operator does --
 
     def trouble(self):
-        """All that the daemon tells an operator of its certificate, as text."""
-        return "".join(self.dnsctl(*words, "--json", expect=None).out
-                       for words in (("status",), ("certs", "list"), ("certs", "history")))
+        """All that the daemon tells an operator of its certificate, past failures too, as text."""
+        return self.present() + self.dnsctl("certs", "history", "--json", expect=None).out
+
+    def present(self):
+        """The same, as it is now."""
+        return self.dnsctl("status", "--json", expect=None).out
 
     def force(self, override="floor"):
         """Wishes another certificate now, by the API; the job's answer."""

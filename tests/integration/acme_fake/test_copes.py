@@ -125,7 +125,7 @@ def test_issues(started, case):
     assert got.get("challenge", 0) <= 2 * orders
     dnsd.no_proofs_left()
     if case == "account is gone":
-        assert len(ca.accounts()) == 1 and got["newAccount"] == 2
+        assert len(ca.accounts()) == 1 and got["newAccount"] <= 3
     if case.startswith("processing"):
         assert got["order"] <= 12, "polled in a tight loop"
 

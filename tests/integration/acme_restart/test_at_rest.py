@@ -59,7 +59,7 @@ if not harness.INSIDE:
         assert everything(dnsd) == before
         assert right not in dnsd.process.log()
         restart(dnsd, right)
-        until("the trouble is over", lambda: not acme.matched(lacked + ".*not", dnsd.trouble()), 30, 0.1)
+        until("the trouble is over", lambda: not acme.matched(lacked + ".*not", dnsd.present()), 30, 0.1)
         assert dnsd.serial() == serial and ca.count("newOrder") == orders
 
     def test_wrong_key_without_files(core):
