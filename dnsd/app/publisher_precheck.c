@@ -119,8 +119,9 @@ static void on_foreign(struct op *op, enum err e)
         err_set(
             &op->info, ERR_DENIED,
             "%.200s has %zu TXT values that are not this order's: more may not fit into an answer; "
-            "remove them (dnsctl challenges)",
-            row, op->foreign);
+            "those of records are removed by `dnsctl records delete %.200s TXT`, those of other "
+            "orders go by themselves",
+            row, op->foreign, row);
         deny(op);
         return;
     }
