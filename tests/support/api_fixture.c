@@ -27,6 +27,21 @@ static void on_metrics(void *ctx, struct metrics_writer *w)
     metrics_sample(w, 1, METRICS_NO_LABELS);
 }
 
+static size_t on_served(void *ctx, struct api_served *out, size_t max)
+{
+    const struct web *w = ctx;
+    size_t n = w->served_count < max ? w->served_count : max;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = w->served[i];
+    }
+    return n;
+}
+
+static void on_renew(void *ctx)
+{
+    ((struct web *)ctx)->renewals++;
+}
+
 static int64_t wall_ms(void *ctx)
 {
     return ((struct web *)ctx)->wall_ms;
@@ -68,8 +83,13 @@ static struct names *make_names(const struct wire_name *apex)
 static void serve(struct web *w)
 {
     struct err_info info = {.text = ""};
-    const struct api_daemon daemon = {
-        .env = on_env, .ready = on_ready, .metrics = on_metrics, .ctx = w, .clock = &w->clock};
+    const struct api_daemon daemon = {.env = on_env,
+                                      .ready = on_ready,
+                                      .metrics = on_metrics,
+                                      .served = on_served,
+                                      .renew = on_renew,
+                                      .ctx = w,
+                                      .clock = &w->clock};
     w->api = api_new(&daemon);
     const struct http_site sites[] = {api_site(w->api), api_challenge_site(w->api)};
     struct http_limits limits = http_limits_default;

@@ -29,6 +29,9 @@ struct web {
     struct names *names; /* owned: of WEB_DOMAIN with service reg, static entry www */
     struct api_env env;  /* what the daemon says now */
     struct api_ready ready;
+    const struct api_served *served; /* borrowed: what each core serves */
+    size_t served_count;
+    unsigned renewals;        /* how often the daemon was told of one */
     int64_t wall_ms, mono_ms; /* the API's clock */
     struct clk clock;
     struct api *api;            /* owned; NULL: freed by the test */

@@ -99,6 +99,42 @@ static void certs(void **state)
                "\"expiresAt\":1775001600000,\"daysUntilExpiry\":90,\"generation\":0}]}");
 }
 
+/* Of the certificate that is managed here, who serves what; of others nothing is known. */
+static void served(void **state)
+{
+    static const struct api_served list[] = {
+        {.core = "core-a", .live = true, .generation = 3, .serial = "0a1b"},
+        {.core = "core-b", .live = false, .generation = 2, .serial = "ff"},
+        {.core = "core-\xff", .live = true, .generation = 0, .serial = ""},
+    };
+    (void)state;
+    suite.web.served = list;
+    suite.web.served_count = sizeof list / sizeof list[0];
+    store_file_execute(suite.file,
+                       "INSERT INTO keyValue VALUES('tls-cert/*.mc.example.com',"
+                       "'{\"certPem\":\"c\",\"keyPem\":\"secret\",\"generation\":3}'),"
+                       "('tls-cert/other.example.com','{\"certPem\":\"c\",\"generation\":1}'),"
+                       "('tls-cert/unreadable.example.com','[]')");
+#define UNKNOWN                                                                                    \
+    "\"issuedAt\":null,\"expiresAt\":null,"                                                        \
+    "\"daysUntilExpiry\":null,\"generation\""
+    web_expect(&suite.web, "GET", "/system/admin/certs", NULL, 200,
+               "{\"certs\":[{\"hostname\":\"*.mc.example.com\"," UNKNOWN ":3},"
+               "{\"hostname\":\"other.example.com\"," UNKNOWN ":1}]}");
+    suite.web.env.managed = "*.mc.example.com";
+    web_expect(&suite.web, "GET", "/system/admin/certs", NULL, 200,
+               "{\"certs\":[{\"hostname\":\"*.mc.example.com\"," UNKNOWN ":3,\"cores\":["
+               "{\"id\":\"core-a\",\"live\":true,\"generation\":3,\"serial\":\"0a1b\"},"
+               "{\"id\":\"core-b\",\"live\":false,\"generation\":2,\"serial\":\"ff\"},"
+               "{\"id\":\"core-?\",\"live\":true,\"generation\":0,\"serial\":null}]},"
+               "{\"hostname\":\"other.example.com\"," UNKNOWN ":1}]}");
+#undef UNKNOWN
+    suite.web.served_count = 0;
+    web_expect(&suite.web, "GET", "/system/admin/certs", NULL, 200,
+               "\"generation\":3,\"cores\":[]}");
+    suite.web.env.managed = NULL;
+}
+
 static void renewal(void **state)
 {
     const char *target = "/system/admin/certs/force-renew";
@@ -142,6 +178,7 @@ static void jobs(void **state)
     snprintf(job, sizeof job, "/system/admin/certs/jobs/%.32s", id + 6);
     web_got_free(&got);
     web_expect(&suite.web, "POST", target, NULL, 202, told); /* the same */
+    assert_int_equal(suite.web.renewals, 2);
     web_expect(&suite.web, "GET", job, NULL, 200, told);
     web_expect(&suite.web, "GET", "/system/admin/certs/jobs/00000000000000000000000000000000", NULL,
                404, "\"unknown-job\"");
@@ -165,6 +202,11 @@ static void a_locked_store(void **state)
                "{\"subdomain\":\"web\",\"records\":{\"a\":\"192.0.2.1\"}}", 503,
                "nothing was written");
     web_expect(&suite.web, "DELETE", "/reg/records/web", NULL, 503, "nothing was written");
+    suite.web.env.managed = "*.mc.example.com";
+    web_expect(&suite.web, "POST", "/system/admin/certs/force-renew", NULL, 503,
+               "nothing was written");
+    assert_int_equal(suite.web.renewals, 0);
+    suite.web.env.managed = NULL;
     web_expect(&suite.web, "DELETE", "/system/admin/users/alice", NULL, 503, "nothing was written");
     web_expect(&suite.web, "GET", "/reg/records/web", NULL, 200, "web"); /* reading goes on */
     store_file_execute_on(db, "COMMIT");
@@ -192,6 +234,6 @@ static void a_closed_store(void **state)
 }
 
 const struct CMUnitTest api_suite_operation[] = {
-    SUITE_TEST(cores),          SUITE_TEST(certs),          SUITE_TEST(renewal), SUITE_TEST(jobs),
-    SUITE_TEST(a_locked_store), SUITE_TEST(a_closed_store), SUITE_END,
+    SUITE_TEST(cores), SUITE_TEST(certs),          SUITE_TEST(served),         SUITE_TEST(renewal),
+    SUITE_TEST(jobs),  SUITE_TEST(a_locked_store), SUITE_TEST(a_closed_store), SUITE_END,
 };

@@ -17,7 +17,7 @@
 #include "lib/mem.h"
 #include "store/store.h"
 
-enum kind { CORES, CERTS, PLACE, HOME, DELETE, TAKEN, GET, APPLY, LIST, FIND };
+enum kind { CORES, CERTS, ASK, JOB, PLACE, HOME, DELETE, TAKEN, GET, APPLY, LIST, FIND };
 
 struct op {
     uv_timer_t later;
@@ -58,6 +58,8 @@ static void tell(struct op *op, enum err e, const struct err_info *info)
 {
     struct store_user user = {.name = "row", .core = fake.place_core};
     struct store_record record = {.name = "www", .json = fake.record};
+    struct store_job job = {
+        .id = "id", .hostname = "h", .state = "waiting", .text = "", .by = "api"};
     struct store_http01 http01 = {.token = fake.http01_token, .value = "value"};
     enum store_placed how = fake.placed[fake.placed_next];
     bool missing;
@@ -67,6 +69,10 @@ static void tell(struct op *op, enum err e, const struct err_info *info)
         break;
     case CERTS:
         ((store_certs_cb *)op->cb)(op->ctx, e, info, fake.certs, fake.certs_count);
+        break;
+    case ASK:
+    case JOB:
+        ((store_job_cb *)op->cb)(op->ctx, e, info, e == ERR_OK ? &job : NULL);
         break;
     case PLACE:
         fake.placed_next += fake.placed_next + 1 < fake.placed_count;
@@ -170,6 +176,19 @@ void store_certs_list(struct store *s, store_certs_cb *cb, void *ctx)
 {
     (void)s;
     BEGIN(CERTS, "certs", NULL, NULL, NULL);
+}
+
+void store_job_ask(struct store *s, const struct store_job *job, store_job_cb *cb, void *ctx)
+{
+    (void)s;
+    assert_int_equal(strlen(job->id), 32);
+    BEGIN(ASK, "ask", job->hostname, job->by, job->override);
+}
+
+void store_job_get(struct store *s, const char *id, store_job_cb *cb, void *ctx)
+{
+    (void)s;
+    BEGIN(JOB, "job", id, NULL, NULL);
 }
 
 void store_user_place(struct store *s, const struct store_place *place, store_place_cb *cb,

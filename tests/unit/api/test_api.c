@@ -31,6 +31,9 @@ static void reset(void)
                          .record = "{\"a\":[\"192.0.2.9\"]}",
                          .http01_token = "tok"};
     w.env.store = (struct store *)&a_store;
+    w.env.managed = "*." WEB_DOMAIN;
+    w.env.core_id = "core-a";
+    w.renewals = 0;
 }
 
 static int setup(void **state)
@@ -64,6 +67,8 @@ static const struct route {
 } routes[] = {
     {"GET", "/system/admin/cores", NULL, WEB_API, 1, 0, 200},
     {"GET", "/system/admin/certs", NULL, WEB_API, 1, 0, 200},
+    {"POST", "/system/admin/certs/force-renew", NULL, WEB_API, 0, 1, 202},
+    {"GET", "/system/admin/certs/jobs/0b4d8f2e6a1c3579bd02468ace13579f", NULL, WEB_API, 1, 0, 200},
     {"PUT", "/system/admin/users/al", NULL, WEB_API, 0, 1, 201},
     {"DELETE", "/system/admin/users/al", NULL, WEB_API, 0, 1, 200},
     {"GET", "/reg/records", NULL, WEB_API, 1, 0, 200},
@@ -132,6 +137,8 @@ static void without_a_store(void **state)
     }
 }
 
+static const struct route removal = {"DELETE", "/system/admin/users/al", NULL, WEB_API, 0, 1, 200};
+
 static void lose_the_store(void)
 {
     w.env.store = NULL;
@@ -153,12 +160,29 @@ static void the_store_closes_in_between(void **state)
     fake.on_op = lose_the_store;
     fake.delete_misses = 1;
     w.env.user_key = (const uint8_t *)"0123456789abcdef0123456789abcdef";
-    expect(&routes[3], 503, "\"unavailable\"", "2");
+    expect(&removal, 503, "\"unavailable\"", "2");
     w.env.user_key = NULL;
     reset();
     fake.on_op = lose_the_store;
     fake.placed[0] = STORE_PLACE_NONE;
     web_expect(&w, "PUT", "/system/admin/users/al", "{\"core\":\"Core-A\"}", 503, "unavailable");
+}
+
+/* Whoever orders is not woken for a row that is not there. */
+static void a_renewal_that_is_not_stored(void **state)
+{
+    const char *target = "/system/admin/certs/force-renew";
+    (void)state;
+    fake.fail_at = fake.fail_to = 1;
+    fake.e = ERR_UNAVAIL;
+    web_expect(&w, "POST", target, NULL, 503, "nothing was written");
+    assert_int_equal(w.renewals, 0);
+    reset();
+    web_expect(&w, "POST", target, "{\"override\":\"floor\"}", 202,
+               "{\"job\":{\"id\":\"id\",\"hostname\":\"h\",\"state\":\"waiting\",\"text\":\"\","
+               "\"by\":\"api\",\"askedAt\":null,\"endedAt\":null}}");
+    assert_int_equal(w.renewals, 1);
+    assert_string_equal(fake.texts, "ask *." WEB_DOMAIN " api core-a floor;");
 }
 
 /* ---- races --------------------------------------------------------------------------------- */
@@ -268,7 +292,10 @@ static void odd_rows(void **state)
     struct store_cert certs[] = {
         {.hostname = "a\xff", .issued_ms = 0, .expires_ms = 0},
         {.hostname = "b", .issued_ms = 1, .expires_ms = 1767225600000 + 12 * 3600 * 1000},
-        {.hostname = "c", .issued_ms = 1, .expires_ms = 1767225600000 - 36 * 3600 * 1000 - 1},
+        {.hostname = "c",
+         .issued_ms = 1,
+         .expires_ms = 1767225600000 - 36 * 3600 * 1000 - 1,
+         .generation = 7},
         {.hostname = "d", .issued_ms = INT64_MIN, .expires_ms = INT64_MIN},
     };
     struct store_record rows[] = {
@@ -283,13 +310,14 @@ static void odd_rows(void **state)
     web_expect(&w, "GET", "/system/admin/certs", NULL, 200,
                "{\"certs\":["
                "{\"hostname\":\"a?\",\"issuedAt\":null,\"expiresAt\":null,"
-               "\"daysUntilExpiry\":null},"
+               "\"daysUntilExpiry\":null,\"generation\":0},"
                "{\"hostname\":\"b\",\"issuedAt\":1,\"expiresAt\":1767268800000,"
-               "\"daysUntilExpiry\":1},"
+               "\"daysUntilExpiry\":1,\"generation\":0},"
                "{\"hostname\":\"c\",\"issuedAt\":1,\"expiresAt\":1767095999999,"
-               "\"daysUntilExpiry\":-2},"
+               "\"daysUntilExpiry\":-2,\"generation\":7},"
                "{\"hostname\":\"d\",\"issuedAt\":-9223372036854775808,"
-               "\"expiresAt\":-9223372036854775808,\"daysUntilExpiry\":-106752011621}]}");
+               "\"expiresAt\":-9223372036854775808,\"daysUntilExpiry\":-106752011621,"
+               "\"generation\":0}]}");
     fake.list = rows;
     fake.list_count = COUNT(rows);
     web_expect(&w, "GET", "/reg/records", NULL, 200,
@@ -409,6 +437,7 @@ int main(void)
         WITH(every_error_at_every_step),
         WITH(without_a_store),
         WITH(the_store_closes_in_between),
+        WITH(a_renewal_that_is_not_stored),
         WITH(others_change_the_row),
         WITH(others_never_stop),
         WITH(a_row_that_is_so_already),
