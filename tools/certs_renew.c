@@ -27,13 +27,15 @@ static bool is_over(const json_t *job)
     return strcmp(text(job, "state"), "done") == 0 || strcmp(text(job, "state"), "failed") == 0;
 }
 
+/* How it failed is said by whoever ends the command. */
 static void print_step(const struct cli *cli, const json_t *job, char *last, size_t room)
 {
     char now[1024];
     snprintf(now, sizeof now, "%s%s%s", text(job, "state"),
              text(job, "text")[0] != '\0' ? ": " : "", text(job, "text"));
     columns_clean(now);
-    if (!cli_json(cli) && strcmp(now, last) != 0) {
+    bool failed = strcmp(text(job, "state"), "failed") == 0;
+    if (!cli_json(cli) && !failed && strcmp(now, last) != 0) {
         printf("%s\n", now);
         fflush(stdout);
     }

@@ -121,6 +121,8 @@ def test_a_limit_stands_against_it(core):
     tool = core.certs("renew", expect=FAILED)
     why = tool.err.strip()
     assert re.fullmatch(re.escape(f"dnsctl: {WILDCARD}: held up (floor): ") + ".+; override: floor", why), why
+    assert "failed" not in tool.out, "it is said once"
+    assert "failed" not in tool.out, "said twice"
     other = core.certs("renew", "--override", "certs", "--json", expect=FAILED)
     assert "held up (floor)" in other.json()["error"]["message"]
     assert core.ca.orders() == 1

@@ -14,7 +14,8 @@ USAGE, FAILED = 2, 1
 COMMANDS = ["records list", "records set", "records delete", "records load", "records export",
             "records import-zone", "records export-zone", "users list", "users get", "users set",
             "users delete", "users load", "cores list", "cores set", "cores drain", "cores delete",
-            "status", "delegation"]
+            "certs list", "certs show", "certs renew", "certs rewrap", "certs history", "status",
+            "delegation"]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,8 @@ WRONG = [
     ("users lsit", "unknown command: users lsit; did you mean list?"),
     ("user list", "unknown command: user; did you mean users?"),
     ("records export-zon", "unknown command: records export-zon; did you mean export-zone?"),
+    ("certs rewarp", "unknown command: certs rewarp; did you mean rewrap?"),
+    ("certs renew --dry-run", "certs renew does not take --dry-run"),
     ("statsu", "unknown command: statsu; did you mean status?"),
     ("cores token", "unknown command: cores token; `dnsctl --help` lists them"),
     ("doctor", "unknown command: doctor; `dnsctl --help` lists them"),
