@@ -12,7 +12,7 @@ import fake_ca
 import harness
 from harness import DOMAIN, until
 
-MS_RDONLY, MS_REMOUNT = 1, 32
+MS_RDONLY, MS_REMOUNT, MS_BIND = 1, 32, 4096
 
 if not harness.INSIDE:
 
@@ -78,13 +78,15 @@ else:
         dnsd, ca = core
         serial = dnsd.serial()
         there = dnsd.tls_dir.encode()
-        assert harness.LIBC.mount(None, there, None, MS_REMOUNT | MS_RDONLY, None) == 0
+        # Another mount of the same over it: the one below has a lock file open to be written.
+        assert harness.LIBC.mount(there, there, None, MS_BIND, None) == 0
+        assert harness.LIBC.mount(None, there, None, MS_REMOUNT | MS_BIND | MS_RDONLY, None) == 0
         try:
             renewed(dnsd, ca)
             until("the status tells", lambda: acme.matched("read-only", dnsd.trouble()), 30, 0.1)
             assert dnsd.serial() == serial == pair(dnsd)
         finally:
-            assert harness.LIBC.mount(None, there, None, MS_REMOUNT, None) == 0
+            assert harness.LIBC.umount2(there, 2) == 0
         dnsd.reload()
         assert dnsd.wait_issued(ca, 2) == pair(dnsd) != serial
         assert ca.count("newOrder") == 2
