@@ -352,7 +352,7 @@ void renewer_round_step(struct renewer *r)
     case RENEWER_PEEK:
     case RENEWER_ASKED:
     case RENEWER_FINISH_ASKED:
-        store_job_open(r->store, r->o.hostname, on_asked, r);
+        store_job_open(r->store, r->o.hostname, "renew", on_asked, r);
         return;
     case RENEWER_LEDGER:
         store_attempts_list(r->store, r->o.hostname, 0, LEDGER_ROWS, true, on_ledger, r);

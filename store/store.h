@@ -414,7 +414,8 @@ struct store_attempt {
     const char *id; /* random hex */
     const char *hostname;
     const char *directory;
-    const char *kind;    /* "order", "authorization", "certificate", "rehearsal", "forced" */
+    const char *kind; /* "order", "authorization", "certificate", "rehearsal", "forced"; "rollover",
+                            "revoke" */
     const char *outcome; /* "open", "ok", "failed" */
     const char *problem; /* the CA's problem type without its prefix, or our word; "" */
     const char *text;    /* for people; "" */
@@ -450,26 +451,31 @@ void store_renewal_get(struct store *s, const char *hostname, store_renewal_cb *
 void store_renewal_put(struct store *s, const struct store_fence *fence,
                        const struct store_renewal *r, store_done_cb *cb, void *ctx);
 
-/* acme_job: somebody wishes a certificate now. */
+/* acme_job: somebody wishes something of whoever has the lease. */
 struct store_job {
     const char *id; /* random hex */
     const char *hostname;
-    const char *state;          /* "waiting", "working", "done", "failed" */
-    const char *by;             /* who asked: "api", "dnsctl" and the core's id */
-    const char *override;       /* the name of the limit that is to be passed over; "": none */
-    const char *text;           /* for people: where it is, or how it ended; "" */
+    const char *kind;     /* "renew": a certificate now; "rollover": another key for the account;
+                                   "revoke": the certificate is to count no more */
+    const char *argument; /* revoke: "<serial in hex> <reason>" (acme/revoke_uv.h); else "" */
+    const char *state;    /* "waiting", "working", "done", "failed" */
+    const char *by;       /* who asked: "api", "dnsctl" and the core's id */
+    const char *override; /* the name of the limit that is to be passed over; "": none */
+    const char *text;     /* for people: where it is, or how it ended; "" */
     int64_t asked_ms, ended_ms; /* wall clock; ended 0: not yet */
 };
 typedef void store_job_cb(void *ctx, enum err e, const struct err_info *info,
                           const struct store_job *job);
 #define STORE_JOBS_KEEP 20 /* ended ones of a hostname; the first go */
-/* From any core. If one of the hostname's is waiting or working, that is the job CB is handed
- * (ERR_OK too): asking twice is asking once, also the same id again. */
+/* From any core. If one of the hostname's and of the same kind is waiting or working, that is the job CB
+ * is handed (ERR_OK too): asking twice is asking once, also the same id again. */
 void store_job_ask(struct store *s, const struct store_job *job, store_job_cb *cb, void *ctx);
 /* BACKEND_LATEST. ERR_NOTFOUND. */
 void store_job_get(struct store *s, const char *id, store_job_cb *cb, void *ctx);
-/* The open one of HOSTNAME. BACKEND_LATEST. ERR_NOTFOUND. */
-void store_job_open(struct store *s, const char *hostname, store_job_cb *cb, void *ctx);
+/* The open one of HOSTNAME and KIND (NULL: of any; the one that was asked for first). BACKEND_LATEST.
+ * ERR_NOTFOUND. */
+void store_job_open(struct store *s, const char *hostname, const char *kind, store_job_cb *cb,
+                    void *ctx);
 /* State, text, ended, under FENCE. ERR_CONFLICT: there is no such job. */
 void store_job_put(struct store *s, const struct store_fence *fence, const struct store_job *job,
                    store_done_cb *cb, void *ctx);

@@ -109,9 +109,9 @@ static const char *const fourth_version[] = {
     " ari_next_ms INTEGER NOT NULL, explanation TEXT NOT NULL, replaced TEXT NOT NULL)"
     " WITHOUT ROWID",
     "CREATE TABLE acme_job (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    " hostname TEXT NOT NULL, state TEXT NOT NULL, asked_by TEXT NOT NULL,"
-    " passes_over TEXT NOT NULL, text TEXT NOT NULL, asked_ms INTEGER NOT NULL,"
-    " ended_ms INTEGER NOT NULL)",
+    " hostname TEXT NOT NULL, kind TEXT NOT NULL, argument TEXT NOT NULL, state TEXT NOT NULL,"
+    " asked_by TEXT NOT NULL, passes_over TEXT NOT NULL, text TEXT NOT NULL,"
+    " asked_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL)",
     "CREATE INDEX acme_job_of ON acme_job(hostname, n)",
     "CREATE TABLE acme_witness (n INTEGER PRIMARY KEY, core TEXT NOT NULL, name TEXT NOT NULL,"
     " source TEXT NOT NULL, transport TEXT NOT NULL, answer TEXT NOT NULL,"

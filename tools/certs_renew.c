@@ -76,6 +76,8 @@ static enum err ask(struct cli *cli, const char *hostname, json_t **job, struct 
     snprintf(by, sizeof by, "dnsctl %.64s", cli->config.core.id);
     const struct store_job wanted = {.id = id,
                                      .hostname = hostname,
+                                     .kind = "renew",
+                                     .argument = "",
                                      .state = "waiting",
                                      .by = by,
                                      .override =

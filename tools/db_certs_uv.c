@@ -188,10 +188,10 @@ static void on_job(void *ctx, enum err e, const struct err_info *info, const str
     struct db_call *call = ctx;
     if (e == ERR_OK) {
         *call->out.json =
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", cli_text(job->id), "hostname",
-                      cli_text(job->hostname), "state", cli_text(job->state), "text",
-                      cli_text(job->text), "by", cli_text(job->by), "askedAt",
-                      time_json(job->asked_ms), "endedAt", time_json(job->ended_ms));
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", cli_text(job->id),
+                      "hostname", cli_text(job->hostname), "kind", cli_text(job->kind), "state",
+                      cli_text(job->state), "text", cli_text(job->text), "by", cli_text(job->by),
+                      "askedAt", time_json(job->asked_ms), "endedAt", time_json(job->ended_ms));
     }
     finish_optional(call, e, info);
 }

@@ -84,10 +84,10 @@ void api_certs_list(void *ctx, struct http_request *r)
 
 static json_t *job_json(const struct store_job *j)
 {
-    json_t *job = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", body_text(j->id),
-                            "hostname", body_text(j->hostname), "state", body_text(j->state),
-                            "text", body_text(j->text), "by", body_text(j->by), "askedAt",
-                            time_json(j->asked_ms), "endedAt", time_json(j->ended_ms));
+    json_t *job = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", body_text(j->id),
+                            "hostname", body_text(j->hostname), "kind", body_text(j->kind), "state",
+                            body_text(j->state), "text", body_text(j->text), "by", body_text(j->by),
+                            "askedAt", time_json(j->asked_ms), "endedAt", time_json(j->ended_ms));
     return json_pack("{s:o}", "job", job);
 }
 
@@ -118,6 +118,8 @@ static void ask(struct api *a, struct http_request *r, const struct body_renew *
     snprintf(by, sizeof by, "api %.64s", env.core_id);
     const struct store_job wanted = {.id = id,
                                      .hostname = env.managed,
+                                     .kind = "renew",
+                                     .argument = "",
                                      .state = "waiting",
                                      .by = by,
                                      .override = wish->override,

@@ -159,8 +159,13 @@ static void on_job(void *ctx, enum err e, const struct err_info *info, const str
 static void one_job(void **state)
 {
     struct fixture *t = *state;
-    struct store_job job = {
-        .state = "waiting", .by = "api", .override = "", .text = "", .asked_ms = 1};
+    struct store_job job = {.kind = "renew",
+                            .argument = "",
+                            .state = "waiting",
+                            .by = "api",
+                            .override = "",
+                            .text = "",
+                            .asked_ms = 1};
     for (unsigned i = 0; i < 20; i++) {
         struct outcome a = {.done = false}, b = {.done = false};
         char hostname[16];

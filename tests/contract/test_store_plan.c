@@ -91,8 +91,14 @@ static void carry_out_acme(struct sync *y)
                                           .problem = "",
                                           .text = "",
                                           .core = "a"};
-    const struct store_job job = {
-        .id = "j", .hostname = "h", .state = "waiting", .by = "a", .override = "", .text = ""};
+    const struct store_job job = {.id = "j",
+                                  .hostname = "h",
+                                  .kind = "renew",
+                                  .argument = "",
+                                  .state = "waiting",
+                                  .by = "a",
+                                  .override = "",
+                                  .text = ""};
     const struct store_renewal renewal = {
         .hostname = "h", .serial = "", .explanation = "", .replaced = ""};
     const struct store_witness witness = {"a", "n", "s", "udp", "x", 1, 1};
@@ -105,7 +111,8 @@ static void carry_out_acme(struct sync *y)
     assert_err(ERR_OK, sync_attempt_put(y, &held, &attempt));
     assert_err(ERR_OK, sync_attempts(y, "h", 0, 10, false));
     assert_err(ERR_OK, sync_job_ask(y, &job));
-    assert_err(ERR_OK, sync_job_open(y, "h"));
+    assert_err(ERR_OK, sync_job_open(y, "h", "renew"));
+    assert_err(ERR_OK, sync_job_open(y, "h", NULL));
     assert_err(ERR_OK, sync_job_put(y, &held, &job));
     assert_err(ERR_OK, sync_job_get(y, "j"));
     assert_err(ERR_OK, sync_renewal_put(y, &held, &renewal));

@@ -333,8 +333,14 @@ static void fence_each(struct suite *t)
         {.name = "acme/elsewhere", .holder = "b", .term = 2}, /* of another lease */
     };
     const struct store_fence held = {.name = LEASE, .holder = "b", .term = 2};
-    const struct store_job job = {
-        .id = "j", .hostname = "h", .state = "waiting", .by = "api", .override = "", .text = ""};
+    const struct store_job job = {.id = "j",
+                                  .hostname = "h",
+                                  .kind = "renew",
+                                  .argument = "",
+                                  .state = "waiting",
+                                  .by = "api",
+                                  .override = "",
+                                  .text = ""};
     assert_err(ERR_OK, sync_lease_take(&t->a, LEASE, 0, 0, "a"));
     assert_err(ERR_OK, sync_lease_take(&t->a, LEASE, 1, 0, "b"));
     assert_err(ERR_OK, sync_job_ask(&t->a, &job));

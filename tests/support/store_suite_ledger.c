@@ -156,6 +156,8 @@ static struct store_job job_of(const char *id, const char *hostname)
 {
     return (struct store_job){.id = id,
                               .hostname = hostname,
+                              .kind = "renew",
+                              .argument = "",
                               .state = "waiting",
                               .by = "api",
                               .override = "limit",
@@ -170,35 +172,72 @@ static void job_life(struct suite *t)
     const struct store_job unknown = job_of("j9", "h"), elsewhere = job_of("j3", "f");
     take(t);
     assert_err(ERR_NOTFOUND, sync_job_get(&t->a, "j1"));
-    assert_err(ERR_NOTFOUND, sync_job_open(&t->a, "h"));
+    assert_err(ERR_NOTFOUND, sync_job_open(&t->a, "h", NULL));
     assert_err(ERR_OK, sync_job_ask(&t->a, &j));
-    assert_out(t, "j1,h,waiting,api,limit,t,7,0");
+    assert_out(t, "j1,h,renew,,waiting,api,limit,t,7,0");
     assert_err(ERR_OK, sync_job_ask(&t->a, &second)); /* asking twice is asking once */
-    assert_out(t, "j1,h,waiting,api,limit,t,7,0");
+    assert_out(t, "j1,h,renew,,waiting,api,limit,t,7,0");
     assert_err(ERR_NOTFOUND, sync_job_get(&t->a, "j2"));
     assert_err(ERR_CONFLICT, sync_job_ask(&t->a, &other)); /* the id is taken */
     j.state = "working";
     j.text = "on it";
     assert_err(ERR_OK, sync_job_put(&t->a, &held, &j));
     assert_err(ERR_OK, sync_job_ask(&t->a, &second));
-    assert_out(t, "j1,h,working,api,limit,on it,7,0");
-    assert_err(ERR_OK, sync_job_open(&t->a, "h"));
-    assert_out(t, "j1,h,working,api,limit,on it,7,0");
+    assert_out(t, "j1,h,renew,,working,api,limit,on it,7,0");
+    assert_err(ERR_OK, sync_job_open(&t->a, "h", NULL));
+    assert_out(t, "j1,h,renew,,working,api,limit,on it,7,0");
     assert_err(ERR_OK, sync_job_ask(&t->a, &elsewhere)); /* each hostname has its own */
-    assert_out(t, "j3,f,waiting,api,limit,t,7,0");
+    assert_out(t, "j3,f,renew,,waiting,api,limit,t,7,0");
     j.state = "done";
     j.text = "";
     j.ended_ms = 9;
     assert_err(ERR_OK, sync_job_put(&t->a, &held, &j));
-    assert_err(ERR_NOTFOUND, sync_job_open(&t->a, "h"));
+    assert_err(ERR_NOTFOUND, sync_job_open(&t->a, "h", NULL));
     assert_err(ERR_OK, sync_job_ask(&t->a, &second)); /* a new one */
-    assert_out(t, "j2,h,waiting,api,limit,t,7,0");
+    assert_out(t, "j2,h,renew,,waiting,api,limit,t,7,0");
     assert_err(ERR_OK, sync_job_ask(&t->a, &j)); /* the same again is that one, ended or not */
-    assert_out(t, "j1,h,done,api,limit,,7,9");
+    assert_out(t, "j1,h,renew,,done,api,limit,,7,9");
     assert_err(ERR_OK, sync_job_get(&t->a, "j1"));
     assert_err(ERR_CONFLICT, sync_job_put(&t->a, &held, &unknown));
     j.id = "";
     assert_err(ERR_MALFORMED, sync_job_ask(&t->a, &j));
+}
+
+/* Each kind is asked for on its own; which one is carried out next is the first that was asked for. */
+static void job_kinds(struct suite *t)
+{
+    struct store_job revoke = job_of("j1", "h"), rollover = job_of("j2", "h");
+    struct store_job renew = job_of("j3", "h"), again = job_of("j4", "h");
+    take(t);
+    revoke.kind = again.kind = "revoke";
+    revoke.argument = "0a superseded";
+    again.argument = "0b keyCompromise";
+    rollover.kind = "rollover";
+    assert_err(ERR_OK, sync_job_ask(&t->a, &revoke));
+    assert_out(t, "j1,h,revoke,0a superseded,waiting,api,limit,t,7,0");
+    assert_err(ERR_OK, sync_job_ask(&t->a, &rollover));
+    assert_out(t, "j2,h,rollover,,waiting,api,limit,t,7,0");
+    assert_err(ERR_OK, sync_job_ask(&t->a, &renew));
+    assert_out(t, "j3,h,renew,,waiting,api,limit,t,7,0");
+    assert_err(ERR_OK,
+               sync_job_ask(&t->a, &again)); /* not another one's, and what was asked stays */
+    assert_out(t, "j1,h,revoke,0a superseded,waiting,api,limit,t,7,0");
+    assert_err(ERR_OK, sync_job_open(&t->a, "h", NULL));
+    assert_out(t, "j1,h,revoke,0a superseded,waiting,api,limit,t,7,0");
+    assert_err(ERR_OK, sync_job_open(&t->a, "h", "renew"));
+    assert_out(t, "j3,h,renew,,waiting,api,limit,t,7,0");
+    revoke.state = "done";
+    assert_err(ERR_OK, sync_job_put(&t->a, &held, &revoke));
+    assert_err(ERR_NOTFOUND, sync_job_open(&t->a, "h", "revoke"));
+    assert_err(ERR_OK, sync_job_open(&t->a, "h", NULL));
+    assert_out(t, "j2,h,rollover,,waiting,api,limit,t,7,0");
+    assert_err(ERR_OK, sync_job_ask(&t->a, &again));
+    assert_out(t, "j4,h,revoke,0b keyCompromise,waiting,api,limit,t,7,0");
+    again.id = "j3"; /* the id is taken by one of another kind */
+    again.kind = "unheard";
+    assert_err(ERR_CONFLICT, sync_job_ask(&t->a, &again));
+    again.kind = "";
+    assert_err(ERR_MALFORMED, sync_job_ask(&t->a, &again));
 }
 
 static void job_keep(struct suite *t)
@@ -206,9 +245,10 @@ static void job_keep(struct suite *t)
     const struct store_job last = job_of("last", "h");
     struct store_job j = last;
     take(t);
-    suite_execute(t, FILL("acme_job(id, hostname, state, asked_by, passes_over, text, asked_ms,"
-                          " ended_ms) SELECT 'j' || i, iif(i < 300, 'h', 'g'), 'failed', 'a', '',"
-                          " '', 0, 1"));
+    suite_execute(t,
+                  FILL("acme_job(id, hostname, kind, argument, state, asked_by, passes_over, text,"
+                       " asked_ms, ended_ms) SELECT 'j' || i, iif(i < 300, 'h', 'g'), 'renew', '',"
+                       " 'failed', 'a', '', '', 0, 1"));
     assert_err(ERR_OK, sync_job_ask(&t->a, &last));
     j.state = "done";
     assert_err(ERR_OK, sync_job_put(&t->a, &held, &j));
@@ -342,6 +382,7 @@ const struct suite_test suite_ledger[] = {
     {"attempt_keep", attempt_keep},
     {"renewal_life", renewal_life},
     {"job_life", job_life},
+    {"job_kinds", job_kinds},
     {"job_keep", job_keep},
     {"job_race", job_race},
     {"witness_life", witness_life},

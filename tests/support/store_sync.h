@@ -125,7 +125,7 @@ enum err sync_renewal_put(struct sync *y, const struct store_fence *fence,
                           const struct store_renewal *r);
 enum err sync_job_ask(struct sync *y, const struct store_job *job);
 enum err sync_job_get(struct sync *y, const char *id);
-enum err sync_job_open(struct sync *y, const char *hostname);
+enum err sync_job_open(struct sync *y, const char *hostname, const char *kind);
 enum err sync_job_put(struct sync *y, const struct store_fence *fence, const struct store_job *job);
 enum err sync_witness_put(struct sync *y, const struct store_witness *list, size_t count);
 enum err sync_witnesses(struct sync *y, const char *name, int64_t since_ms);

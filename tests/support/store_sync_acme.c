@@ -322,6 +322,8 @@ static void on_job(void *ctx, enum err e, const struct err_info *info, const str
     if (e == ERR_OK) {
         str_append(&o->y->out, job->id);
         text(o, job->hostname);
+        text(o, job->kind);
+        text(o, job->argument);
         text(o, job->state);
         text(o, job->by);
         text(o, job->override);
@@ -346,10 +348,10 @@ enum err sync_job_get(struct sync *y, const char *id)
     return sync_finish(&o);
 }
 
-enum err sync_job_open(struct sync *y, const char *hostname)
+enum err sync_job_open(struct sync *y, const char *hostname, const char *kind)
 {
     BEGIN(y);
-    store_job_open(y->store, hostname, on_job, &o);
+    store_job_open(y->store, hostname, kind, on_job, &o);
     return sync_finish(&o);
 }
 

@@ -554,6 +554,8 @@ static void ask(const char *id, const char *override)
 {
     struct store_job job = {.id = id,
                             .hostname = HOST,
+                            .kind = "renew",
+                            .argument = "",
                             .state = "waiting",
                             .by = "api core-b",
                             .override = override,

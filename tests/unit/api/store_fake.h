@@ -58,8 +58,13 @@ static void tell(struct op *op, enum err e, const struct err_info *info)
 {
     struct store_user user = {.name = "row", .core = fake.place_core};
     struct store_record record = {.name = "www", .json = fake.record};
-    struct store_job job = {
-        .id = "id", .hostname = "h", .state = "waiting", .text = "", .by = "api"};
+    struct store_job job = {.id = "id",
+                            .hostname = "h",
+                            .kind = "renew",
+                            .argument = "",
+                            .state = "waiting",
+                            .text = "",
+                            .by = "api"};
     struct store_http01 http01 = {.token = fake.http01_token, .value = "value"};
     enum store_placed how = fake.placed[fake.placed_next];
     bool missing;

@@ -179,7 +179,8 @@ static void a_renewal_that_is_not_stored(void **state)
     assert_int_equal(w.renewals, 0);
     reset();
     web_expect(&w, "POST", target, "{\"override\":\"floor\"}", 202,
-               "{\"job\":{\"id\":\"id\",\"hostname\":\"h\",\"state\":\"waiting\",\"text\":\"\","
+               "{\"job\":{\"id\":\"id\",\"hostname\":\"h\",\"kind\":\"renew\",\"state\":"
+               "\"waiting\",\"text\":\"\","
                "\"by\":\"api\",\"askedAt\":null,\"endedAt\":null}}");
     assert_int_equal(w.renewals, 1);
     assert_string_equal(fake.texts, "ask *." WEB_DOMAIN " api core-a floor;");
