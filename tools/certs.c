@@ -191,8 +191,7 @@ static void print_order(const json_t *m)
         line("order", "%s: %s", text(order, "state"), text(order, "text"));
     }
     if (json_is_object(problem)) {
-        line("problem", "%s%s%s", text(problem, "type"),
-             text(problem, "type")[0] != '\0' ? ": " : "", text(problem, "text"));
+        line("problem", "%s", text(problem, "text")); /* its type is in it */
     }
 }
 
