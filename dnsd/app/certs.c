@@ -200,9 +200,10 @@ static uint16_t port_of(const struct net_address *address)
                      : ((const struct sockaddr_in *)&address->sa)->sin_port);
 }
 
-static uint16_t bound_port(const struct app_listeners *l)
+static struct sockaddr_storage bound_at(const struct app_listeners *l)
 {
-    return l->count > 0 ? port_of(&l->items[0].address) : 0;
+    return l->count > 0 ? certs_reachable(&l->items[0].address)
+                        : (struct sockaddr_storage){.ss_family = AF_UNSPEC};
 }
 
 static uint16_t dns_port(const struct app *a)
@@ -223,8 +224,8 @@ static enum err open_publisher(struct certs *c, struct err_info *info)
         .clock = &clk_system,
         .apex = a->config.dns.active ? &a->config.dns.domain : NULL,
         .dns_port = dns_port(a),
-        .challenge_port = bound_port(&a->challenge_sockets),
-        .https_port = bound_port(&a->api_sockets),
+        .challenge = bound_at(&a->challenge_sockets),
+        .https = bound_at(&a->api_sockets),
         .resolvers = (const char *const *)a->config.lets_encrypt.resolvers.items,
         .resolvers_count = a->config.lets_encrypt.resolvers.count,
         .check_delegation = a->config.lets_encrypt.check_delegation,

@@ -97,7 +97,8 @@ void certs_tick_account(struct certs *c);
 void certs_caa_load(struct certs *c);
 void certs_caa_save(struct certs *c);
 
-/* certs_seen.c */
+/* certs_seen.c. An address to reach a listener of this machine by. */
+struct sockaddr_storage certs_reachable(const struct net_address *address);
 void certs_tick_looks(struct certs *c);
 void certs_tick_witnesses(struct certs *c);
 

@@ -12,11 +12,9 @@
 
 /* ---- the own listeners ---------------------------------------------------------------------------- */
 
-/* An address to reach a listener of this machine by. */
-static struct sockaddr_storage reachable(const struct net_address *address)
+struct sockaddr_storage certs_reachable(const struct net_address *address)
 {
-    struct sockaddr_storage out = {.ss_family = AF_UNSPEC};
-    memcpy(&out, &address->sa, sizeof address->sa < sizeof out ? sizeof address->sa : sizeof out);
+    struct sockaddr_storage out = address->sa;
     struct sockaddr_in *v4 = (struct sockaddr_in *)&out;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out;
     if (out.ss_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_ANY)) {
@@ -114,9 +112,12 @@ static void look_at_next(struct certs *c)
         plan_next(c, CERTS_LOOK_MS);
         return;
     }
-    struct sockaddr_storage to = reachable(address);
+    struct sockaddr_storage to = certs_reachable(address);
     const char *name = c->cert.names[c->cert.count - 1]; /* not the one with the star */
     c->look = tls_look_start(&c->app->loop, &to, name, NULL, on_looked, c);
+    if (c->look == NULL) {
+        plan_next(c, CERTS_LOOK_MS); /* no memory now */
+    }
 }
 
 void certs_tick_looks(struct certs *c)

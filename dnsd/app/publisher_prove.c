@@ -323,10 +323,10 @@ static void on_page(void *ctx, enum err e, const struct err_info *info,
 
 static void ask_http(struct op *op, const struct item *item)
 {
-    char url[URL_MAX];
+    char url[URL_MAX], address[ADDRESS_TEXT_MAX];
     struct httpc_header host = {.name = "Host", .value = item->name};
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/.well-known/acme-challenge/%.256s",
-             op->p->o.challenge_port, item->token);
+    address_to_text(&op->p->o.challenge, address);
+    snprintf(url, sizeof url, "http://%s/.well-known/acme-challenge/%.256s", address, item->token);
     op->http = httpc_start(op->p->http,
                            &(struct httpc_request){.method = "GET",
                                                    .url = url,
@@ -357,12 +357,8 @@ static void on_look(void *ctx, enum err e, const struct err_info *info,
 
 static void ask_alpn(struct op *op, const struct item *item)
 {
-    struct sockaddr_storage address;
-    if (address_read("127.0.0.1", op->p->o.https_port, &address, &op->info) != ERR_OK) {
-        publisher_op_end(op, ERR_BUG);
-        return;
-    }
-    op->look = tls_look_start(op->p->o.loop, &address, item->name, "acme-tls/1", on_look, op);
+    op->look =
+        tls_look_start(op->p->o.loop, &op->p->o.https, item->name, "acme-tls/1", on_look, op);
     if (op->look == NULL) {
         publisher_op_end(op, ERR_NOMEM);
     }
@@ -380,7 +376,8 @@ static void one_by_one(struct op *op)
     for (; op->at < op->items_count; op->at++) {
         const struct item *item = &op->items[op->at];
         bool http = item->type == ACME_HTTP01, alpn = item->type == ACME_ALPN01;
-        if ((http && op->p->o.challenge_port != 0) || (alpn && op->p->o.https_port != 0)) {
+        if ((http && op->p->o.challenge.ss_family != AF_UNSPEC) ||
+            (alpn && op->p->o.https.ss_family != AF_UNSPEC)) {
             ask_own(op);
             return;
         }

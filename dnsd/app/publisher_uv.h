@@ -20,6 +20,7 @@
 #ifndef DNSD_APP_PUBLISHER_UV_H
 #define DNSD_APP_PUBLISHER_UV_H
 
+#include <netinet/in.h>
 #include <uv.h>
 
 #include "acme/publisher.h"
@@ -39,11 +40,11 @@ struct publisher_core {
     uint64_t revision; /* its zone's, as it last told */
 };
 struct publisher_options {
-    uv_loop_t *loop;                     /* borrowed */
-    const struct clk *clock;             /* borrowed */
-    const struct wire_name *apex;        /* NULL: no zone of ours */
-    uint16_t dns_port;                   /* where cores and the NS answer: 53, but in tests */
-    uint16_t challenge_port, https_port; /* our own; 0: off */
+    uv_loop_t *loop;                          /* borrowed */
+    const struct clk *clock;                  /* borrowed */
+    const struct wire_name *apex;             /* NULL: no zone of ours */
+    uint16_t dns_port;                        /* where cores and the NS answer: 53, but in tests */
+    struct sockaddr_storage challenge, https; /* our own, as reached from here; AF_UNSPEC: off */
     const char *const *resolvers;
     size_t resolvers_count;
     bool check_delegation;

@@ -199,14 +199,14 @@ static void open_publisher(bool check_delegation)
                                   .clock = &the_clock,
                                   .apex = &apex,
                                   .dns_port = dns_script_port(t.cores[0]),
-                                  .challenge_port = t.http.port,
-                                  .https_port = 4433,
                                   .resolvers = resolvers,
                                   .resolvers_count = 1,
                                   .check_delegation = check_delegation,
                                   .store = the_store,
                                   .cores = the_cores,
                                   .revision = the_revision};
+    assert_int_equal(address_read("127.0.0.1", t.http.port, &o.challenge, NULL), ERR_OK);
+    assert_int_equal(address_read("127.0.0.1", 4433, &o.https, NULL), ERR_OK);
     assert_int_equal(publisher_open(&o, &t.p, NULL), ERR_OK);
     t.face = publisher_face(t.p);
 }
