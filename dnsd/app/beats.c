@@ -35,14 +35,22 @@ bool beats_apply(struct app *a)
 
 /* ---- the others ------------------------------------------------------------------------------ */
 
-/* {"certificate":{"rank","generation","serial"}}; a core that manages none says nothing. */
+/* {"certificate":{"rank","generation","serial","hostname"}}; a core that manages none says nothing. One
+ * that has a certificate of its own, as cores without a domain do, is neither preferred for ours nor does it
+ * serve it. */
 static void hear_cert(struct app *a, const char *core, const json_t *detail)
 {
     const json_t *cert = NULL;
-    const char *serial = NULL;
+    const char *serial = NULL, *hostname = NULL;
+    const char *ours = certs_hostname(a);
     int64_t rank, generation;
     if (detail == NULL || jx_object(detail, "certificate", &cert, NULL) != ERR_OK ||
         jx_int(cert, "rank", 0, LEASE_LAST, &rank, NULL) != ERR_OK) {
+        return;
+    }
+    if (ours != NULL && jx_string(cert, "hostname", &hostname, NULL) == ERR_OK &&
+        strcmp(hostname, ours) != 0) {
+        peers_hear_cert(&a->peers, core, UINT_MAX, 0, "");
         return;
     }
     if (jx_int(cert, "generation", 0, INT64_MAX, &generation, NULL) != ERR_OK ||
