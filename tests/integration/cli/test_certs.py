@@ -247,7 +247,7 @@ def test_renew_asks_once(shelf):
     """The row is what counts; nobody is waited for that cannot come."""
     job = shelf.certs("renew", "--no-wait", "--override", "floor", "--json").json()["job"]
     assert job.pop("askedAt") > 1_700_000_000_000
-    assert job == {"id": job["id"], "hostname": WILDCARD, "state": "waiting", "text": "",
+    assert job == {"id": job["id"], "hostname": WILDCARD, "kind": "renew", "state": "waiting", "text": "",
                    "by": "dnsctl core-a", "endedAt": None}
     assert jobs(shelf) == [(job["id"], WILDCARD, "waiting", "dnsctl core-a", "floor")]
     assert shelf.certs("renew", "--no-wait", WILDCARD.upper()).out == f"asked for: job {job['id']}\n"
