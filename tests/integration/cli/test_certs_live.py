@@ -112,6 +112,8 @@ def test_show_and_list(core):
                  "served here  generation 1", "sealed with  key " + cert["sealedWith"],
                  os.path.join(core.dnsd.tls_dir, "wildcard.mc.example.com", "fullchain.pem")):
         assert text in said, said
+    assert core.certs("show", "x.example.com", "--json", expect=2).json() == {"cert": None, "managed": None}
+    assert "the daemon here does not manage it" in core.certs("show", "x.example.com", expect=2).out
     listed, = core.certs("list", "--json").json()["certs"]
     assert {k: cert[k] for k in listed} == listed and listed["hostname"] == WILDCARD
 
