@@ -210,6 +210,10 @@ class Pebble:
         """How many authorizations have failed."""
         return len(re.findall(r"authz \S+ set INVALID", self.process.log()))
 
+    def failures(self):
+        """What its log says of them, with what it found."""
+        return [line for line in self.process.lines if re.search(r"INVALID|Error:|unauthorized", line)]
+
     def requests(self, path):
         """How many came for PATH: "POST /order-plz"; with refused nonces more than were meant."""
         return len(re.findall(re.escape(path) + r"\S* -> calling handler", self.process.log()))

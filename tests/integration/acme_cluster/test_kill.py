@@ -19,6 +19,7 @@ else:
     def cluster():
         made = certified.Certified()
         made.form().newest(1)
+        assert made.ca.invalid() == 0, made.ca.failures()
         yield made
         made.end()
 
