@@ -110,6 +110,7 @@ struct app {
     uv_timer_t beats_timer;
     struct peers peers;
     bool beats_reading, beats_writing, beats_mute;
+    bool beats_heard;                    /* since the start: before that there are no others */
     int64_t beats_read_ms, beat_sent_ms; /* monotonic */
     uint64_t beat, beat_revision;        /* last told */
     unsigned differs;                    /* how often in a row another core's digest was another */

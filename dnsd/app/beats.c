@@ -169,6 +169,7 @@ static void on_beats(void *ctx, enum err e, const struct err_info *info,
         return;
     }
     if (e == ERR_OK) {
+        a->beats_heard = true;
         peers_begin(&a->peers);
         for (size_t i = 0; i < count; i++) {
             hear(a, &list[i], now);

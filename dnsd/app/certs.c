@@ -441,7 +441,7 @@ static void release(struct certs *c)
     struct app *a = c->app;
     cert_vault_free(c->vault);
     config_cert_free(&c->cert);
-    free(c->account);
+    certs_end_account_wait(c); /* its job is over, and what it waits with is freed by being told */
     free(c);
     a->certs = NULL;
     app_continue_stop(a);

@@ -92,6 +92,8 @@ void certs_read_accounts(struct certs *c);
 void certs_read_proofs(struct certs *c);
 void certs_wait_for_account(struct certs *c, const char *url, void (*ready)(void *ctx), void *ctx);
 void certs_tick_account(struct certs *c);
+/* Whoever waits is told, once; nobody: nothing. */
+void certs_end_account_wait(struct certs *c);
 
 /* certs_caa_file.c. load blocks (boot). */
 void certs_caa_load(struct certs *c);

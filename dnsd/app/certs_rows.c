@@ -67,6 +67,28 @@ void certs_read_row(struct certs *c)
 
 /* ---- accounts ---------------------------------------------------------------------------------- */
 
+/* All that are alive have come as far as we were when we knew it. */
+static bool everybody_knows(const struct certs *c)
+{
+    const struct app *a = c->app;
+    bool all = c->account_known && (a->beats_heard || !a->config.storages.engine_rqlite);
+    for (size_t i = 0; all && i < a->peers.count; i++) {
+        const struct peer *p = &a->peers.items[i];
+        all = !p->live || strcmp(p->id, a->id) == 0 || p->revision >= c->account_revision;
+    }
+    return all;
+}
+
+void certs_end_account_wait(struct certs *c)
+{
+    if (c->account == NULL) {
+        return;
+    }
+    free(c->account);
+    c->account = NULL;
+    c->account_ready(c->account_ctx);
+}
+
 static void look_for_account(struct certs *c, const struct store_account *list, size_t count)
 {
     for (size_t i = 0; c->account != NULL && !c->account_known && i < count; i++) {
@@ -99,6 +121,9 @@ static void on_accounts(void *ctx, enum err e, const struct err_info *info,
     if (c->accounts_again && may_read(c)) {
         certs_read_accounts(c);
     }
+    if (everybody_knows(c)) {
+        certs_end_account_wait(c);
+    }
     ended(c);
 }
 
@@ -111,26 +136,6 @@ void certs_read_accounts(struct certs *c)
     }
 }
 
-/* All that are alive have come as far as we were when we knew it. */
-static bool everybody_knows(const struct certs *c)
-{
-    const struct app *a = c->app;
-    bool all = c->account_known;
-    for (size_t i = 0; all && i < a->peers.count; i++) {
-        const struct peer *p = &a->peers.items[i];
-        all = !p->live || strcmp(p->id, a->id) == 0 || p->revision >= c->account_revision;
-    }
-    return all;
-}
-
-static void tell_ready(struct certs *c)
-{
-    void (*ready)(void *ctx) = c->account_ready;
-    free(c->account);
-    c->account = NULL;
-    ready(c->account_ctx);
-}
-
 /* Who does not know it in time may not be listening at all; the precheck asks everybody. */
 void certs_tick_account(struct certs *c)
 {
@@ -138,7 +143,7 @@ void certs_tick_account(struct certs *c)
         return;
     }
     if (everybody_knows(c) || clk_mono_ms(&clk_system) >= c->account_until_ms) {
-        tell_ready(c);
+        certs_end_account_wait(c);
     } else if (!c->account_known) {
         certs_read_accounts(c);
     }
@@ -146,16 +151,18 @@ void certs_tick_account(struct certs *c)
 
 void certs_wait_for_account(struct certs *c, const char *url, void (*ready)(void *ctx), void *ctx)
 {
-    free(c->account); /* a job that was given up waits no more */
+    certs_end_account_wait(c); /* of a job that was given up: it is told, and does not mind */
+    if (!c->app->config.dns.active) {
+        ready(ctx); /* no zone, no CAA of ours */
+        return;
+    }
     c->account = mem_xstrdup(url);
     c->account_ready = ready;
     c->account_ctx = ctx;
-    c->account_known = !c->app->config.dns.active; /* no zone, no CAA of ours */
+    c->account_known = false;
     c->account_revision = 0;
     c->account_until_ms = clk_mono_ms(&clk_system) + CERTS_ACCOUNT_MS;
-    if (!c->account_known) {
-        certs_read_accounts(c);
-    }
+    certs_read_accounts(c);
 }
 
 /* ---- proofs for TLS-ALPN-01 ---------------------------------------------------------------------- */
