@@ -17,6 +17,19 @@ static json_t *contacts(const char *contact)
     return *contact != '\0' ? json_pack("[s+]", "mailto:", contact) : json_array();
 }
 
+char *acme_job_payload_revoke(const uint8_t *der, size_t len, int reason)
+{
+    char *text = malloc(BASE64_ROOM(len));
+    json_t *object = NULL;
+    if (text != NULL) {
+        base64url_encode(der, len, text);
+        object = reason < 0 ? json_pack("{s:s}", "certificate", text)
+                            : json_pack("{s:s, s:i}", "certificate", text, "reason", reason);
+    }
+    free(text);
+    return dump(object);
+}
+
 char *acme_job_payload_account(const char *contact, bool only_existing, const char *binding)
 {
     if (only_existing) {

@@ -148,5 +148,6 @@ char *acme_job_payload_contact(const char *contact);
 char *acme_job_payload_order(const char *const *names, size_t count, const char *replaces,
                              const char *profile);
 char *acme_job_payload_finalize(const uint8_t *csr, size_t len);
+char *acme_job_payload_revoke(const uint8_t *der, size_t len, int reason); /* -1: none is given */
 
 #endif

@@ -10,12 +10,13 @@
 #include "lib/mem.h"
 #include "rollover.h"
 
-struct change {
+struct acme_change {
     struct acme_rollover_options o;
     acme_rollover_cb *cb;
     void *ctx; /* borrowed */
     struct acme_rollover machine;
     uv_timer_t timer;
+    struct session_call *call; /* under way */
     struct loop_work work;
     enum err work_err;
     struct err_info work_info;
@@ -25,19 +26,25 @@ struct change {
     char *sealed, *other_sealed;                  /* owned */
     char *url, *contact, *issuer, *directory_url; /* owned: of the row */
     int64_t created_ms;
-    bool lease_lost;
+    bool canceled, lease_lost;
 };
 
-static void perform(struct change *c, enum acme_rollover_act what);
+static void perform(struct acme_change *c, enum acme_rollover_act what);
+static void finish(struct acme_change *c, bool well);
 
 /* ---- results ------------------------------------------------------------------------------------- */
 
-static void next(struct change *c, const struct acme_rollover_ev *ev)
+static void next(struct acme_change *c, const struct acme_rollover_ev *ev)
 {
+    if (c->canceled) {
+        c->lease_lost = true;
+        finish(c, false);
+        return;
+    }
     perform(c, acme_rollover_next(&c->machine, ev));
 }
 
-static void next_err(struct change *c, enum err e, const struct err_info *info)
+static void next_err(struct acme_change *c, enum err e, const struct err_info *info)
 {
     struct acme_rollover_ev ev = {.e = e, .text = info != NULL ? info->text : NULL, .retry_ms = -1};
     next(c, &ev);
@@ -45,7 +52,7 @@ static void next_err(struct change *c, enum err e, const struct err_info *info)
 
 static void on_closed(uv_handle_t *timer)
 {
-    struct change *c = timer->data;
+    struct acme_change *c = timer->data;
     cert_key_free(c->key);
     cert_key_free(c->other);
     char *const owned[] = {c->sealed,  c->other_sealed, c->url,
@@ -56,7 +63,7 @@ static void on_closed(uv_handle_t *timer)
     free(c);
 }
 
-static void finish(struct change *c, bool well)
+static void finish(struct acme_change *c, bool well)
 {
     struct acme_problem p = {.class = ACME_FINE, .retry_ms = -1};
     if (!well) {
@@ -64,7 +71,7 @@ static void finish(struct change *c, bool well)
     }
     if (well) {
         LOG_INFO("acme", "the account has another key", LOG_S("account", c->url));
-    } else {
+    } else if (!c->lease_lost) {
         LOG_WARN("acme", "the account keeps its key", LOG_S("type", p.type),
                  LOG_S("problem", p.text));
     }
@@ -77,7 +84,8 @@ static void finish(struct change *c, bool well)
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-static enum err open_keys(struct change *c, const struct store_account *row, struct err_info *info)
+static enum err open_keys(struct acme_change *c, const struct store_account *row,
+                          struct err_info *info)
 {
     enum err e = account_key_open(c->o.vault, CERT_VAULT_ACCOUNT, row->directory, row->key, &c->key,
                                   c->thumbprint, info);
@@ -88,7 +96,7 @@ static enum err open_keys(struct change *c, const struct store_account *row, str
     return e;
 }
 
-static bool keep(struct change *c, const struct store_account *row)
+static bool keep(struct acme_change *c, const struct store_account *row)
 {
     c->created_ms = row->created_ms;
     return acme_job_keep(&c->sealed, row->key) &&
@@ -100,8 +108,9 @@ static bool keep(struct change *c, const struct store_account *row)
 static void on_row(void *ctx, enum err e, const struct err_info *info,
                    const struct store_account *row)
 {
-    struct change *c = ctx;
+    struct acme_change *c = ctx;
     struct err_info mine = {.text = ""};
+    struct acme_problem p = {.class = ACME_DENIED, .type = "vault", .retry_ms = -1};
     struct acme_rollover_ev ev = {.retry_ms = -1};
     if (e != ERR_OK && e != ERR_NOTFOUND) {
         next_err(c, e, info);
@@ -112,10 +121,13 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
         cert_key_free(c->key);
         cert_key_free(c->other);
         c->key = c->other = NULL;
-        ev.e = open_keys(c, row, &mine);
-        ev.e = ev.e == ERR_OK && !keep(c, row) ? ERR_NOMEM : ev.e;
-        ev.text = mine.text;
+        e = open_keys(c, row, &mine);
+        ev.e = e == ERR_NOMEM || !keep(c, row) ? ERR_NOMEM : ERR_OK;
         ev.pending = row->pending_key != NULL;
+        if (e != ERR_OK && ev.e == ERR_OK) {
+            snprintf(p.text, sizeof p.text, "the account's key: %.400s", mine.text);
+            ev.problem = &p;
+        }
     }
     next(c, &ev);
 }
@@ -123,11 +135,15 @@ static void on_row(void *ctx, enum err e, const struct err_info *info,
 static void on_directory(void *ctx, enum err e, const struct err_info *info,
                          const struct acme_directory *directory, const struct acme_problem *problem)
 {
-    struct change *c = ctx;
+    struct acme_change *c = ctx;
     if (directory == NULL) {
         struct acme_rollover_ev ev = {
             .e = e, .text = info != NULL ? info->text : NULL, .problem = problem, .retry_ms = -1};
         next(c, &ev);
+        return;
+    }
+    if (c->canceled) {
+        next_err(c, ERR_CANCELED, NULL);
         return;
     }
     c->directory = *directory;
@@ -144,12 +160,12 @@ static void on_directory(void *ctx, enum err e, const struct err_info *info,
 
 static void on_saved(void *ctx, enum err e, const struct err_info *info)
 {
-    struct change *c = ctx;
-    c->lease_lost = e == ERR_DENIED;
+    struct acme_change *c = ctx;
+    c->canceled = c->canceled || e == ERR_DENIED;
     next_err(c, e, info);
 }
 
-static void save(struct change *c)
+static void save(struct acme_change *c)
 {
     struct store_account row = {.directory = c->directory_url,
                                 .url = c->url,
@@ -162,21 +178,21 @@ static void save(struct change *c)
     store_account_put(c->o.store, &c->o.fence, &row, on_saved, c);
 }
 
-static struct change *change_of(struct loop_work *w)
+static struct acme_change *change_of(struct loop_work *w)
 {
-    return (struct change *)((char *)w - offsetof(struct change, work));
+    return (struct acme_change *)((char *)w - offsetof(struct acme_change, work));
 }
 
 static void work_make(struct loop_work *w) /* on a thread of the pool */
 {
-    struct change *c = change_of(w);
+    struct acme_change *c = change_of(w);
     c->work_err = account_key_make(c->o.vault, CERT_VAULT_PENDING, c->directory_url, &c->other,
                                    &c->other_sealed, c->other_thumbprint, &c->work_info);
 }
 
 static void work_promote(struct loop_work *w) /* on a thread of the pool */
 {
-    struct change *c = change_of(w);
+    struct acme_change *c = change_of(w);
     char *sealed = NULL;
     c->work_err = account_key_seal(c->o.vault, CERT_VAULT_ACCOUNT, c->directory_url, c->other,
                                    &sealed, &c->work_info);
@@ -192,11 +208,11 @@ static void work_promote(struct loop_work *w) /* on a thread of the pool */
 
 static void done_work(struct loop_work *w)
 {
-    struct change *c = change_of(w);
+    struct acme_change *c = change_of(w);
     next_err(c, c->work_err, &c->work_info);
 }
 
-static void offload(struct change *c, void (*work)(struct loop_work *w))
+static void offload(struct acme_change *c, void (*work)(struct loop_work *w))
 {
     c->work.work = work;
     c->work.done = done_work;
@@ -208,7 +224,8 @@ static void offload(struct change *c, void (*work)(struct loop_work *w))
 static void on_reply(void *ctx, enum err e, const struct err_info *info,
                      const struct session_reply *reply)
 {
-    struct change *c = ctx;
+    struct acme_change *c = ctx;
+    c->call = NULL;
     if (e != ERR_OK) {
         next_err(c, e, info);
         return;
@@ -217,16 +234,16 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
     next(c, &ev);
 }
 
-static void probe(struct change *c)
+static void probe(struct acme_change *c)
 {
     struct session_post post = {.key = c->other,
                                 .url = c->directory.new_account,
                                 .payload = "{\"onlyReturnExisting\":true}"};
-    session_post(c->o.session, &post, on_reply, c);
+    c->call = session_post(c->o.session, &post, on_reply, c);
 }
 
 /* {"account", "oldKey"}, signed by the new key without a nonce (§7.3.5). */
-static enum err inner(const struct change *c, char **out, struct err_info *info)
+static enum err inner(const struct acme_change *c, char **out, struct err_info *info)
 {
     char *old = NULL;
     char *payload = NULL;
@@ -252,25 +269,25 @@ static enum err inner(const struct change *c, char **out, struct err_info *info)
 
 static void on_later(uv_timer_t *timer)
 {
-    struct change *c = timer->data;
+    struct acme_change *c = timer->data;
     next_err(c, c->work_err, &c->work_info);
 }
 
 /* What could not even be begun; said later. */
-static void later(struct change *c, enum err e, const struct err_info *info)
+static void later(struct acme_change *c, enum err e, const struct err_info *info)
 {
     c->work_err = e;
     c->work_info = *info;
     uv_timer_start(&c->timer, on_later, 0, 0);
 }
 
-static void change(struct change *c)
+static void change(struct acme_change *c)
 {
     struct err_info info = {.text = ""};
     char *payload = NULL;
     if (!c->o.is_held(c->o.ctx)) {
-        c->lease_lost = true;
-        later(c, ERR_DENIED, &(struct err_info){.text = "the lease has passed on"});
+        c->canceled = true;
+        later(c, ERR_DENIED, &(struct err_info){.text = ""});
         return;
     }
     enum err e = inner(c, &payload, &info);
@@ -280,19 +297,19 @@ static void change(struct change *c)
     }
     struct session_post post = {
         .key = c->key, .kid = c->url, .url = c->directory.key_change, .payload = payload};
-    session_post(c->o.session, &post, on_reply, c);
+    c->call = session_post(c->o.session, &post, on_reply, c);
     free(payload);
 }
 
 /* ---- actions ------------------------------------------------------------------------------------------ */
 
-static void wait_for(struct change *c)
+static void wait_for(struct acme_change *c)
 {
     c->work_err = ERR_OK;
     uv_timer_start(&c->timer, on_later, (uint64_t)c->machine.wait_ms, 0);
 }
 
-static void perform(struct change *c, enum acme_rollover_act what)
+static void perform(struct acme_change *c, enum acme_rollover_act what)
 {
     switch (what) {
     case ROLLOVER_READ:
@@ -324,14 +341,25 @@ static void perform(struct change *c, enum acme_rollover_act what)
 }
 
 void acme_rollover_start(const struct acme_rollover_options *options, acme_rollover_cb *cb,
-                         void *ctx)
+                         void *ctx, struct acme_change **out)
 {
-    struct change *c = mem_xalloc(sizeof *c);
+    struct acme_change *c = mem_xalloc(sizeof *c);
     c->o = *options;
     c->cb = cb;
     c->ctx = ctx;
     acme_rollover_init(&c->machine);
     uv_timer_init(c->o.loop, &c->timer);
     c->timer.data = c;
+    *out = c;
     perform(c, ROLLOVER_READ);
+}
+
+void acme_rollover_cancel(struct acme_change *c)
+{
+    c->canceled = true;
+    if (c->call != NULL) {
+        session_cancel(c->call);
+    } else if (uv_is_active((uv_handle_t *)&c->timer)) {
+        uv_timer_start(&c->timer, on_later, 0, 0);
+    }
 }

@@ -21,11 +21,16 @@ struct acme_rollover_options {
     bool (*is_held)(void *ctx);
     void *ctx; /* borrowed */
 };
-/* PROBLEM: class ACME_FINE: the account has another key. LEASE_LOST: and nothing more was done. */
+/* PROBLEM: class ACME_FINE: the account has another key. Types of ours, besides the CA's: "vault" (a key
+ * cannot be opened here), "account" (there is none, or no changing its key), "" (the network, the store).
+ * LEASE_LOST: and nothing more was done; of who cancelled too. */
 typedef void acme_rollover_cb(void *ctx, const struct acme_problem *problem, bool lease_lost);
 
+struct acme_change;
 /* Goes on with what somebody was interrupted in. Ends within the session's and the store's limits. */
 void acme_rollover_start(const struct acme_rollover_options *options, acme_rollover_cb *cb,
-                         void *ctx);
+                         void *ctx, struct acme_change **out);
+/* Stops at the next possible moment; what was begun is for the next one to find out. */
+void acme_rollover_cancel(struct acme_change *c);
 
 #endif

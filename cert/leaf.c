@@ -1,6 +1,7 @@
 #include "leaf.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -77,13 +78,36 @@ static int no_password(char *buf, int size, int writing, void *ctx)
     return -1;
 }
 
-enum err cert_leaf_read(const void *pem, size_t len, const char *const *names, size_t count,
-                        struct cert_leaf *out, struct err_info *info)
+static X509 *first(const void *pem, size_t len)
 {
     BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
     X509 *leaf = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
-    GENERAL_NAMES *all = NULL;
     BIO_free(bio);
+    return leaf;
+}
+
+enum err cert_leaf_der(const void *pem, size_t len, uint8_t **der, size_t *der_len,
+                       struct err_info *info)
+{
+    X509 *leaf = first(pem, len);
+    int size = leaf != NULL ? i2d_X509(leaf, NULL) : 0;
+    uint8_t *to = *der = size > 0 ? malloc((size_t)size) : NULL;
+    *der_len = 0;
+    if (leaf == NULL || to == NULL) {
+        X509_free(leaf);
+        return make_error(info, leaf == NULL ? ERR_MALFORMED : ERR_NOMEM,
+                          "the certificate cannot be read");
+    }
+    *der_len = (size_t)i2d_X509(leaf, &to);
+    X509_free(leaf);
+    return make_outcome(true, info, ERR_OK, "");
+}
+
+enum err cert_leaf_read(const void *pem, size_t len, const char *const *names, size_t count,
+                        struct cert_leaf *out, struct err_info *info)
+{
+    X509 *leaf = first(pem, len);
+    GENERAL_NAMES *all = NULL;
     *out = (struct cert_leaf){.not_after_ms = 0};
     if (leaf == NULL) {
         return make_error(info, ERR_MALFORMED, "the certificate cannot be read");

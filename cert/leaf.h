@@ -22,4 +22,8 @@ struct cert_leaf {
 enum err cert_leaf_read(const void *pem, size_t len, const char *const *names, size_t count,
                         struct cert_leaf *out, struct err_info *info) MUST_USE;
 
+/* The same certificate as DER; the caller's to free. */
+enum err cert_leaf_der(const void *pem, size_t len, uint8_t **der, size_t *der_len,
+                       struct err_info *info) MUST_USE;
+
 #endif

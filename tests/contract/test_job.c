@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme/revoke_uv.h"
 #include "acme/rollover_uv.h"
 #include "cert/chain.h"
 #include "lib/httpc_curl.h"
+#include "lib/jx.h"
 #include "pebble.h"
 
 static char **programs; /* ended by a NULL */
@@ -319,24 +321,32 @@ static void on_root(void *ctx, enum err e, const struct err_info *info,
     BIO_free(bio);
 }
 
-/* The common name of Pebble's I-th root, which it makes up at each start. */
-static void root_of(unsigned i, char out[256])
+/* Of Pebble's own interface; CB fills OUT, 256 octets. */
+static void ask_management(const char *path, httpc_cb *cb, char *out)
 {
     struct httpc *http = NULL;
-    char url[96];
+    char url[128];
     bool closed = false;
-    snprintf(url, sizeof url, "https://127.0.0.1:%u/roots/%u", t.pebble.management_port, i);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/%s", t.pebble.management_port, path);
     struct httpc_options options = {.ca_file = t.pebble.ca_file};
     struct httpc_request request = {
         .method = "GET", .url = url, .body_max = 65536, .wait_ms = 10000};
     assert_err(ERR_OK, httpc_open(&t.loop, &options, &http, NULL));
     out[0] = '\0';
-    httpc_start(http, &request, on_root, out);
+    httpc_start(http, &request, cb, out);
     while (out[0] == '\0') {
         uv_run(&t.loop, UV_RUN_ONCE);
     }
     httpc_close(http, on_closed, &closed);
     sync_wait(&t.loop, &closed);
+}
+
+/* The common name of Pebble's I-th root, which it makes up at each start. */
+static void root_of(unsigned i, char out[256])
+{
+    char path[32];
+    snprintf(path, sizeof path, "roots/%u", i);
+    ask_management(path, on_root, out);
 }
 
 struct leads {
@@ -427,7 +437,7 @@ static bool change_is_held(void *ctx)
     return *(bool *)ctx;
 }
 
-static struct changed change_key(bool held)
+static struct changed change_or_cancel(bool held, bool go_on)
 {
     struct changed changed = {.done = false};
     struct acme_rollover_options options = {.loop = &t.loop,
@@ -437,9 +447,18 @@ static struct changed change_key(bool held)
                                             .fence = t.f.options.fence,
                                             .is_held = change_is_held,
                                             .ctx = &held};
-    acme_rollover_start(&options, on_changed, &changed);
+    struct acme_change *change;
+    acme_rollover_start(&options, on_changed, &changed, &change);
+    if (!go_on) {
+        acme_rollover_cancel(change);
+    }
     sync_wait(&t.loop, &changed.done);
     return changed;
+}
+
+static struct changed change_key(bool held)
+{
+    return change_or_cancel(held, true);
 }
 
 /* The account's row, and its thumbprint. */
@@ -474,6 +493,10 @@ static void test_other_key(void **state)
         job_fixture_run(&t.f, t.session);
         need_ok();
         assert_string_equal(account, t.f.account);
+
+        assert_true(change_or_cancel(true, false).lease_lost); /* nothing was begun */
+        need_account(false, third);
+        assert_string_equal(second, third);
 
         /* Interrupted before the CA heard of it: a job goes on with the old one, the change with the
          * key that is there. */
@@ -510,6 +533,110 @@ static void test_other_key(void **state)
     }
 }
 
+/* ---- revocation -------------------------------------------------------------------------------------- */
+
+static struct changed revoke_it(const char *serial, const char *reason, bool held)
+{
+    struct changed changed = {.done = false};
+    struct acme_revocation *revocation;
+    char argument[80];
+    snprintf(argument, sizeof argument, "%s %s", serial, reason);
+    struct acme_revoke_options options = {.loop = &t.loop,
+                                          .session = t.session,
+                                          .store = t.f.y.store,
+                                          .vault = t.f.vault,
+                                          .hostname = JOB_FIXTURE_HOST,
+                                          .argument = argument,
+                                          .is_held = change_is_held,
+                                          .ctx = &held};
+    acme_revoke_start(&options, on_changed, &changed, &revocation);
+    sync_wait(&t.loop, &changed.done);
+    return changed;
+}
+
+/* A core that lacks the key of the account's key: it says so, and which. */
+static void need_vault(const char *serial)
+{
+    static const char *const keys[] = {"HxwdHh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRo="};
+    struct cert_vault *ours = t.f.vault;
+    struct changed r;
+    assert_err(ERR_OK, cert_vault_new(keys, 1, &t.f.vault, NULL));
+    r = revoke_it(serial, "superseded", true);
+    assert_string_equal("vault", r.problem.type);
+    assert_non_null(strstr(r.problem.text, cert_vault_key_id(ours, 0)));
+    r = change_key(true);
+    assert_string_equal("vault", r.problem.type);
+    assert_non_null(strstr(r.problem.text, cert_vault_key_id(ours, 0)));
+    cert_vault_free(t.f.vault);
+    t.f.vault = ours;
+}
+
+static void on_status(void *ctx, enum err e, const struct err_info *info,
+                      const struct httpc_reply *reply)
+{
+    if (e != ERR_OK) {
+        fail_msg("%s", info->text);
+    }
+    const char *status = "?";
+    int reason = 0;
+    json_t *root = json_loads(reply->body, 0, NULL);
+    (void)json_unpack(root, "{s:s, s?i}", "Status", &status, "Reason", &reason);
+    snprintf(ctx, 256, "%s %d", status, reason);
+    json_decref(root);
+}
+
+static void need_status(const char *serial, const char *want)
+{
+    char path[96], status[256];
+    while (serial[0] == '0') { /* Pebble's are without zeros in front */
+        serial++;
+    }
+    snprintf(path, sizeof path, "cert-status-by-serial/%s", serial);
+    ask_management(path, on_status, status);
+    assert_string_equal(want, status);
+}
+
+static void test_revocation(void **state)
+{
+    (void)state;
+    char first[41], second[41];
+    for (char **p = programs; *p != NULL; p++) {
+        struct changed r;
+        start(*p, (struct pebble_options){.nonce_reject = 30});
+        r = revoke_it("0a", "superseded", true);
+        assert_string_equal("account", r.problem.type);
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        memcpy(first, t.f.outcome.serial, sizeof first);
+        r = revoke_it("0a", "superseded", true); /* another one than the stored one */
+        assert_string_equal("serial", r.problem.type);
+        assert_non_null(strstr(r.problem.text, first));
+        r = revoke_it(first, "superstition", true);
+        assert_string_equal("argument", r.problem.type);
+        assert_true(revoke_it(first, "superseded", false).lease_lost);
+        need_status(first, "Valid 0");
+        r = revoke_it(first, "keyCompromise", true);
+        assert_int_equal(ACME_FINE, r.problem.class);
+        assert_string_equal("", r.problem.text);
+        need_status(first, "Revoked 1");
+        r = revoke_it(first, "superseded", true); /* it is done, if not by us */
+        assert_int_equal(ACME_FINE, r.problem.class);
+        assert_non_null(strstr(r.problem.text, "already"));
+
+        t.f.options.expect = 1;
+        job_fixture_run(&t.f, t.session);
+        need_ok();
+        memcpy(second, t.f.outcome.serial, sizeof second);
+        assert_string_equal("serial", revoke_it(first, "superseded", true).problem.type);
+        assert_int_equal(ACME_FINE, change_key(true).problem.class);
+        r = revoke_it(second, "unspecified", true); /* signed with the account's other key */
+        assert_int_equal(ACME_FINE, r.problem.class);
+        need_status(second, "Revoked 0");
+        need_vault(second);
+        stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,7 +645,7 @@ int main(void)
         cmocka_unit_test(test_forgotten),        cmocka_unit_test(test_other_order),
         cmocka_unit_test(test_external_account), cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_preferred_chain),  cmocka_unit_test(test_validation_fails),
-        cmocka_unit_test(test_other_key),
+        cmocka_unit_test(test_other_key),        cmocka_unit_test(test_revocation),
     };
     signal(SIGPIPE, SIG_IGN);
     programs = pebble_programs();

@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "lib/base64.h"
 #include "tls_peer.h"
 
 static struct cert_leaf leaf;
@@ -34,6 +36,38 @@ static void dates_and_serial_number(void **state)
     assert_int_equal(leaf.not_after_ms - leaf.not_before_ms, 600000);
     assert_true(leaf.same_names);
     tls_pair_unref(p);
+    tls_made_free(m);
+}
+
+/* What it is as PEM without the armour. */
+static void the_same_as_der(void **state)
+{
+    (void)state;
+    struct tls_made *m = tls_make(&(struct tls_make){.names = "DNS:a.example"});
+    struct tls_made *ca = tls_make(&(struct tls_make){.names = "DNS:b.example"});
+    uint8_t *der, *again;
+    size_t len, again_len;
+    tls_made_append(ca, m); /* the first one counts */
+    assert_int_equal(cert_leaf_der(ca->cert, strlen(ca->cert), &der, &len, &info), ERR_OK);
+    assert_int_equal(cert_leaf_der(m->cert, strlen(m->cert), &again, &again_len, &info), ERR_OK);
+    assert_true(len != again_len || memcmp(der, again, len) != 0);
+    free(der);
+    char *text = malloc(BASE64_ROOM(again_len)), *plain = strdup(m->cert);
+    size_t at = 0;
+    base64_encode(again, again_len, text);
+    char *c = strstr(m->cert, "-----BEGIN CERTIFICATE-----\n") + 28;
+    for (; strncmp(c, "-----END", 8) != 0; c++) {
+        plain[at] = *c;
+        at += *c != '\n';
+    }
+    plain[at] = '\0';
+    assert_string_equal(text, plain);
+    assert_int_equal(cert_leaf_der("x", 1, &der, &len, &info), ERR_MALFORMED);
+    assert_null(der);
+    free(text);
+    free(plain);
+    free(again);
+    tls_made_free(ca);
     tls_made_free(m);
 }
 
@@ -110,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dates_and_serial_number),
         cmocka_unit_test(the_first_one_counts),
+        cmocka_unit_test(the_same_as_der),
         cmocka_unit_test(names),
         cmocka_unit_test(what_is_none),
     };
