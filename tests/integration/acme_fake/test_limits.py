@@ -10,13 +10,13 @@ import fake_ca
 from fake_ca import always, first, problem
 from harness import until
 
-LIMITED_S = 20
+LIMITED_S = 14
 PAUSED = ("Your account is temporarily prevented from requesting certificates for mc.example.com and possibly "
           "others. Please visit: https://portal.fake.example/sfe/v1/unpause?jwt=abc")
 
 
-@pytest.mark.parametrize("where", ["newOrder", "newAccount", "finalize"])
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize("form,where", [("seconds", "newOrder"), ("seconds", "newAccount"),
+                                        ("seconds", "finalize"), ("date", "newOrder")])
 def test_retry_after(started, form, where):
     dnsd = acme.Renewing()
     ca = fake_ca.FakeCa(dns=dnsd.dns)
