@@ -15,6 +15,7 @@
 #define LOOK_MS 250
 /* The way of an order is bounded (acme/order.h: 15 minutes), and a rehearsal may come before it. */
 #define WAIT_MS (35 * 60 * 1000)
+#define AWAY_MS 30000 /* for so long the store may be away */
 
 static const char *text(const json_t *o, const char *key)
 {
@@ -42,31 +43,45 @@ static void print_step(const struct cli *cli, const json_t *job, char *last, siz
     snprintf(last, room, "%s", now);
 }
 
-/* Follows *job to its end. */
+/* Another look at *job. */
+static enum err look(struct cli *cli, json_t **job, struct err_info *info)
+{
+    json_t *next = NULL;
+    enum err e = db_job_get(cli->db, text(*job, "id"), &next, info);
+    if (e == ERR_OK && next == NULL) {
+        return err_set(info, ERR_NOTFOUND, "the job is gone");
+    }
+    if (e == ERR_OK) {
+        json_decref(*job);
+        *job = next;
+    }
+    return e;
+}
+
+/* Follows *job to its end. A store that chooses another leader meanwhile is waited for. */
 static enum err follow(struct cli *cli, json_t **job, struct err_info *info)
 {
     char last[1024] = "";
-    int64_t end_ms = clk_mono_ms(&clk_system) + WAIT_MS;
-    enum err e = ERR_OK;
+    int64_t now_ms = clk_mono_ms(&clk_system);
+    int64_t end_ms = now_ms + WAIT_MS;
+    int64_t seen_ms = now_ms;
     print_step(cli, *job, last, sizeof last);
-    while (e == ERR_OK && !is_over(*job)) {
-        json_t *next = NULL;
-        if (clk_mono_ms(&clk_system) >= end_ms) {
+    while (!is_over(*job)) {
+        poll(NULL, 0, LOOK_MS);
+        enum err e = look(cli, job, info);
+        now_ms = clk_mono_ms(&clk_system);
+        if (e == ERR_OK) {
+            seen_ms = now_ms;
+            print_step(cli, *job, last, sizeof last);
+        } else if (!err_is_transient(e) || now_ms - seen_ms >= AWAY_MS) {
+            return e;
+        }
+        if (now_ms >= end_ms && !is_over(*job)) {
             return err_set(info, ERR_TIMEOUT, "it is still %s; look at dnsctl certs show",
                            text(*job, "state"));
         }
-        poll(NULL, 0, LOOK_MS);
-        e = db_job_get(cli->db, text(*job, "id"), &next, info);
-        if (e == ERR_OK && next == NULL) {
-            e = err_set(info, ERR_NOTFOUND, "the job is gone");
-        }
-        if (e == ERR_OK) {
-            json_decref(*job);
-            *job = next;
-            print_step(cli, *job, last, sizeof last);
-        }
     }
-    return e;
+    return ERR_OK;
 }
 
 static enum err ask(struct cli *cli, const char *hostname, json_t **job, struct err_info *info)
@@ -139,7 +154,8 @@ static int wait_for_it(struct cli *cli, const char *hostname, json_t **job)
     }
     enum err e = follow(cli, job, &info);
     if (e != ERR_OK) {
-        return cli_fail_store(cli, e, "%s: %s", hostname, info.text);
+        return cli_fail_store(cli, e, "%s: job %s is written, but cannot be followed: %s", hostname,
+                              text(*job, "id"), info.text);
     }
     if (strcmp(text(*job, "state"), "done") != 0) {
         return cli_fail(cli, "%s: %s", hostname, text(*job, "text"));

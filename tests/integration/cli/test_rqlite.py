@@ -6,10 +6,13 @@ import http.client
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
+import acme
 import harness
+import sealed
 
 FAILED, NOTHING, UNAVAILABLE = 1, 2, 3
 USER, PASSWORD = "dnsd", "a password"
@@ -194,6 +197,53 @@ def test_cores(store):
         "core core-x deleted; the database's cluster had no node of that name\n"
     assert one_line(store.dnsctl("cores", "delete", "core-x", expect=NOTHING)) == \
         "dnsctl: there is no core core-x\n"
+
+
+def test_certs(store, lone):
+    """What they are about, and sealed again; a renewal that another core's daemon carries out."""
+    old, new = acme.at_rest_key(), acme.at_rest_key()
+    ids = [sealed.key_id(sealed.master(key)) for key in (old, new)]
+    store.config["letsEncrypt"] = {"enabled": True, "email": "a@example.com", "atRestKey": [new, old],
+                                   "directoryUrl": "https://ca.example.net/directory"}
+    store.write_config()
+
+    plain = acme.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256").encode()
+
+    def execute(text, *values):
+        code, said = lone.ask("POST", "/db/execute", json.dumps([[text, *values]]))
+        assert code == 200 and "error" not in said, said
+
+    def put(table, **row):
+        execute(f"INSERT INTO {table}({', '.join(row)}) VALUES({', '.join('?' * len(row))})", *row.values())
+
+    for hostname, generation in ((acme.WILDCARD, 3), ("other.example.com", 1)):
+        text = sealed.close(sealed.master(old), "leaf", [hostname, str(generation)], plain)
+        put("keyValue", key="tls-cert/" + hostname, value=json.dumps(
+            {"certPem": "c", "chainPem": "d", "keyPem": text, "generation": generation}))
+    put("heartbeat", core="core-b", beat=1, revision=1, digest="", detail=json.dumps(
+        {"certificate": {"keys": [ids[0]]}}))
+    got = store.dnsctl("certs", "list", "--json").json()["certs"]
+    assert [(c["hostname"], c["generation"]) for c in got] == [(acme.WILDCARD, 3), ("other.example.com", 1)]
+    assert store.dnsctl("certs", "show", "--json").json()["cert"]["sealedWith"] == ids[0]
+    assert f"core core-b does not have key {ids[1]}" in store.dnsctl("certs", "rewrap", expect=FAILED).err
+    execute("DELETE FROM heartbeat")
+    assert "2 rewrapped, 0 had it already, 0 failed" in store.dnsctl("certs", "rewrap").out
+    assert "0 rewrapped, 2 had it already, 0 failed" in store.dnsctl("certs", "rewrap").out
+    assert store.dnsctl("certs", "show", "--json").json()["cert"]["sealedWith"] == ids[1]
+
+    job = store.dnsctl("certs", "renew", "--no-wait", "--json").json()["job"]
+    waits = subprocess.Popen([harness.program("dnsctl"), "-c", store.path, "certs", "renew"], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert waits.stdout.readline() == "waiting\n"
+    execute("UPDATE acme_job SET state = 'working', text = 'order under way' WHERE id = ?", job["id"])
+    assert waits.stdout.readline() == "working: order under way\n"
+    lone.kill()  # for a moment
+    lone.start()
+    execute("UPDATE acme_job SET state = 'done', text = 'generation 4', ended_ms = 7 WHERE id = ?", job["id"])
+    out, err = waits.communicate(timeout=30)
+    assert waits.returncode == 0 and out.endswith("done: generation 4\n"), (out, err)
+    assert err == "dnsctl: warning: no daemon answers here: this waits for another core, or for this one\n"
+    assert store.dnsctl("certs", "history", expect=NOTHING).out == ""
 
 
 def test_the_only_node_stays(store, lone):
