@@ -188,7 +188,10 @@ static void print_order(const json_t *m)
         }
     }
     if (json_is_object(order)) {
-        line("order", "%s: %s", text(order, "state"), text(order, "text"));
+        char since[CERTS_TIME_TEXT];
+        certs_time_text(number(order, "since"), since);
+        line("order", "%s, since %s%s%s", text(order, "state"), since,
+             text(order, "text")[0] != '\0' ? ": " : "", text(order, "text"));
     }
     if (json_is_object(problem)) {
         line("problem", "%s", text(problem, "text")); /* its type is in it */

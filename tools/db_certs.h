@@ -22,7 +22,7 @@ enum err db_accounts(struct db *db, json_t **out, struct err_info *info) MUST_US
 enum err db_lease(struct db *db, const char *name, json_t **out, struct err_info *info) MUST_USE;
 /* [{core, detail}]: what the cores told last; detail as they wrote it. */
 enum err db_beats(struct db *db, json_t **out, struct err_info *info) MUST_USE;
-/* {id, hostname, state, text, by, askedAt, endedAt}; of get NULL: there is none. */
+/* {id, hostname, kind, state, text, by, askedAt, endedAt}; of get NULL: there is none. */
 enum err db_job_ask(struct db *db, const struct store_job *job, json_t **out,
                     struct err_info *info) MUST_USE;
 enum err db_job_get(struct db *db, const char *id, json_t **out, struct err_info *info) MUST_USE;

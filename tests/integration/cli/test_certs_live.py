@@ -152,6 +152,8 @@ def test_asked_twice(core):
         assert core.certs(*words).out == f"asked for: job {first['id']}\n"
         until("it is under way", lambda: core.certs("renew", "--no-wait", "--json").json()["job"]["state"]
               == "working", 20, 0.1)
+        until("show says where it is", lambda: re.search(
+            r"order +\w+, since \d{4}-\d\d-\d\d [\d:]{8} UTC", core.certs("show").out), 20, 0.1)
     finally:
         os.kill(core.ca.process.pid, signal.SIGCONT)
     last = core.certs("renew", "--json").json()["job"]  # follows that one
