@@ -74,8 +74,8 @@ struct acme_job;
  * expired; else begins anew (an old row of other names or another directory is ended first).
  *
  * The ledger (store_attempt): an "order" row is open from right before newOrder on, and closed in any
- * end but a lost lease and being cancelled, when whoever goes on closes it; a failure before newOrder is
- * a failed "order" row too, so that the plan backs off. An order that is given up for another one is
+ * end but a lost lease, being cancelled and "vault", when whoever goes on closes it; a failure before
+ * newOrder (but "vault") is a failed "order" row too, so that the plan backs off. An order that is given up for another one is
  * failed with problem "abandoned". "authorization": failed ones; "certificate": stored ones;
  * "rehearsal": their ends. */
 void acme_job_start(const struct acme_job_options *options, acme_job_cb *cb, void *ctx,

@@ -46,7 +46,8 @@ static int64_t take_at(const struct lease *l)
     if (!l->vacant || l->better) { /* who is preferred and lives gets as long as who is slow */
         wait += l->times->ttl_ms;
     }
-    return l->still_since_ms + wait;
+    int64_t at_ms = l->still_since_ms + wait;
+    return at_ms > l->away_ms ? at_ms : l->away_ms;
 }
 
 static enum lease_act hold(struct lease *l, int64_t now_ms, bool give_way)
@@ -71,7 +72,7 @@ enum lease_act lease_next(struct lease *l, int64_t now_ms, bool better, bool idl
         watch(l, now_ms);
     }
     if (l->state == LEASE_HOLD) {
-        return hold(l, now_ms, better && idle);
+        return hold(l, now_ms, (better || now_ms < l->away_ms) && idle);
     }
     if (l->in_flight) {
         l->next_ms = now_ms + l->times->look_ms;
@@ -152,6 +153,11 @@ void lease_released(struct lease *l, int64_t now_ms)
 {
     l->in_flight = false;
     watch(l, now_ms);
+}
+
+void lease_stay_away(struct lease *l, int64_t until_ms)
+{
+    l->away_ms = until_ms;
 }
 
 void lease_lost(struct lease *l, int64_t now_ms)

@@ -57,6 +57,7 @@ struct lease {
     bool in_flight;         /* a read or write is under way */
     bool better;            /* as lease_next() was told last */
     bool doubtful;          /* a take did not succeed: look before the next one */
+    int64_t away_ms;        /* until then it is not ours to have */
 };
 
 enum lease_act {
@@ -79,6 +80,9 @@ void lease_unseen(struct lease *l, int64_t now_ms); /* could not be read: nothin
 void lease_took(struct lease *l, enum err e, int64_t begun_ms, int64_t now_ms);
 void lease_beaten(struct lease *l, enum err e, int64_t begun_ms, int64_t now_ms);
 void lease_released(struct lease *l, int64_t now_ms);
+/* Others are to have it until UNTIL_MS (monotonic): given back when nothing is under way, and not taken
+ * before, whoever has it or has not. */
+void lease_stay_away(struct lease *l, int64_t until_ms);
 /* A write under the lease was refused (ERR_DENIED). */
 void lease_lost(struct lease *l, int64_t now_ms);
 /* May something be done under the lease now? To be asked right before each step outside. */

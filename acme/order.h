@@ -18,8 +18,9 @@
  * fenced.
  *
  * On the way out after a failure proofs are taken away, pending authorizations deactivated (§7.5.2)
- * and, if validation was what failed, witnesses asked. Two ends leave everything as it is, for the next
- * holder: the lease is lost (a fenced write was refused, or CONFIRM said no), and being cancelled.
+ * and, if validation was what failed, witnesses asked. Three ends leave everything as it is, for the next
+ * holder: the lease is lost (a fenced write was refused, or CONFIRM said no), being cancelled, and a key
+ * that cannot be opened here ("vault"): that is this core's trouble, not the order's, and no attempt.
  *
  * An order that was found in the store, and that the CA does not know any more or calls invalid, is
  * ended, and another one begun, once. An account that is gone is made again, once.

@@ -3,6 +3,7 @@
 #include "order_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     FAIL_AUTHORIZATIONS, /* those that count at the CA, into the ledger */
@@ -77,6 +78,12 @@ struct acme_act order_fail_next(struct acme_order *o, const struct acme_ev *ev)
     return order_act(o, ACME_ACT_DONE, 0);
 }
 
+/* Another core may have the key. */
+static bool is_ours_alone(const struct acme_problem *p)
+{
+    return p->status == 0 && strcmp(p->type, "vault") == 0;
+}
+
 struct acme_act order_fail(struct acme_order *o, const struct acme_problem *p)
 {
     if (o->stored) { /* nothing that comes later makes it undone */
@@ -85,7 +92,7 @@ struct acme_act order_fail(struct acme_order *o, const struct acme_problem *p)
     o->problem = *p;
     o->failed_in = o->state;
     o->dropping = false;
-    o->failing = FAIL_AUTHORIZATIONS;
+    o->failing = is_ours_alone(p) ? FAIL_STEPS : FAIL_AUTHORIZATIONS;
     o->failing_index = 0;
     return order_enter(o, ORDER_FAILED);
 }

@@ -16,6 +16,7 @@ const char *plan_why_text(enum plan_why why)
         [PLAN_URGENT] = "urgent",
         [PLAN_FORCED] = "forced",
         [PLAN_FOREIGN] = "foreign",
+        [PLAN_REVOKED] = "revoked",
         [PLAN_GATE_ORDER] = "order",
         [PLAN_GATE_FLOOR] = "floor",
         [PLAN_GATE_CERTS] = "certs",
@@ -73,6 +74,9 @@ static void explain(const struct plan_input *in, const char *said, struct plan *
     case PLAN_FOREIGN:
         snprintf(p->text, sizeof p->text, "what is stored is another CA's or for other names");
         break;
+    case PLAN_REVOKED:
+        snprintf(p->text, sizeof p->text, "what is stored is revoked");
+        break;
     case PLAN_GATE_ORDER:
         snprintf(p->text, sizeof p->text, "an order was begun a moment ago; again in %s", span);
         break;
@@ -110,7 +114,7 @@ void plan_make(const struct plan_input *in, struct plan *out)
     int64_t first_ms = in->now_ms + plan_scaled(in, STEP_MS) + 1;
     *out = (struct plan){.what = PLAN_ORDER};
     plan_due(in, &due);
-    struct plan_gate gate = plan_gate(in, due.ari, out);
+    struct plan_gate gate = plan_gate(in, &due, out);
     out->renew_ms = due.renew_ms;
     out->why = due.why == PLAN_NOT_DUE && in->forced ? PLAN_FORCED : due.why;
     out->at_ms = due.renew_ms;

@@ -10,10 +10,11 @@
  * The ledger (store_attempt) is asked before each order; a restart does not empty it:
  *   - no two orders within PLAN_ORDER_MS; no two certificates for the same names within PLAN_FLOOR_MS;
  *   - at most PLAN_CERTS_MAX certificates for the same names in 7 days (unless ARI says renew);
+ *     neither of these two holds the replacement of a certificate up that we had revoked;
  *   - at most PLAN_AUTHZ_MAX failed authorizations in an hour;
  *   - after failures in a row: 1, 10, 100 minutes, then a day (each 20 % more or less, at random);
  *   - never before what the CA said in Retry-After, never while the account is paused.
- * Rehearsals count in the backoff, and in nothing else. An attempt that nobody told the end of (its
+ * Rehearsals count in the backoff, and in nothing else; "forced", "rollover" and "revoke" in nothing. An attempt that nobody told the end of (its
  * maker died) counts as a failure. Rows of another directory do not count, and neither do rows that are
  * PLAN_AHEAD_MS in the future: some clock was wrong then.
  *
@@ -66,6 +67,7 @@ enum plan_why {
     PLAN_URGENT,
     PLAN_FORCED,
     PLAN_FOREIGN, /* of another CA, or names changed */
+    PLAN_REVOKED, /* it is, and somebody asked for that */
     PLAN_GATE_ORDER,
     PLAN_GATE_FLOOR,
     PLAN_GATE_CERTS,

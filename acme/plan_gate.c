@@ -123,8 +123,10 @@ static void pass(const struct plan_input *in, struct plan_gate *g, enum plan_why
     }
 }
 
-struct plan_gate plan_gate(const struct plan_input *in, bool ari, struct plan *out)
+struct plan_gate plan_gate(const struct plan_input *in, const struct plan_due *due,
+                           struct plan *out)
 {
+    bool revoked = due->why == PLAN_REVOKED;
     struct streak s = streak(in);
     struct plan_gate g = {.why = PLAN_NOT_DUE, .said = s.count > 0 ? s.last->problem : NULL};
     int64_t order = 0, floor = 0, certs = 0, authz = 0;
@@ -137,8 +139,8 @@ struct plan_gate plan_gate(const struct plan_input *in, bool ari, struct plan *o
     out->certs_left = left(PLAN_CERTS_MAX, got);
     out->authz_left = left(PLAN_AUTHZ_MAX, refused);
     pass(in, &g, PLAN_GATE_ORDER, order);
-    pass(in, &g, PLAN_GATE_FLOOR, floor);
-    pass(in, &g, PLAN_GATE_CERTS, ari ? 0 : certs);
+    pass(in, &g, PLAN_GATE_FLOOR, revoked ? 0 : floor);
+    pass(in, &g, PLAN_GATE_CERTS, due->ari || revoked ? 0 : certs);
     pass(in, &g, PLAN_GATE_AUTHZ, authz);
     pass(in, &g, PLAN_GATE_BACKOFF, backoff_opens(in, &s));
     pass(in, &g, PLAN_GATE_CA, s.retry_ms);

@@ -26,7 +26,8 @@ struct plan_gate {
         *said; /* of the last failure: its problem, of a pause its text; borrowed; NULL: none */
 };
 /* Fills the budgets and the failures of OUT in, and says which gate is in the way: of several the one
- * that opens last. ARI: as in struct plan_due. */
-struct plan_gate plan_gate(const struct plan_input *in, bool ari, struct plan *out);
+ * that opens last. */
+struct plan_gate plan_gate(const struct plan_input *in, const struct plan_due *due,
+                           struct plan *out);
 
 #endif

@@ -63,6 +63,11 @@ static bool ari_moment(const struct plan_input *in, int64_t *moment)
     return true;
 }
 
+static bool is_revoked(const struct plan_input *in)
+{
+    return in->renewal != NULL && in->renewal_matches && in->renewal->revoked_ms > 0;
+}
+
 /* The earlier one of MOMENT and what the operator asked for. */
 static int64_t not_after_wish(const struct plan_input *in, int64_t moment, int64_t not_before_ms)
 {
@@ -89,6 +94,10 @@ void plan_due(const struct plan_input *in, struct plan_due *out)
     if (in->foreign) {
         out->renew_ms = in->now_ms;
         out->why = PLAN_FOREIGN;
+    } else if (is_revoked(in)) {
+        out->renew_ms =
+            in->renewal->revoked_ms < out->renew_ms ? in->renewal->revoked_ms : out->renew_ms;
+        out->why = PLAN_REVOKED;
     } else if (in->now_ms < out->renew_ms) {
         out->why = PLAN_NOT_DUE;
     } else if (in->now_ms >= urgent_ms) {

@@ -107,10 +107,7 @@ static void lost(struct renewer *r, enum lease_act act)
         LOG_INFO(RENEWER_TAG, "lease lost", LOG_S("hostname", r->o.hostname),
                  LOG_N("term", r->lease.term));
     }
-    if (r->job != NULL && !r->cancelled) {
-        r->cancelled = true;
-        r->ops->job_cancel(r->job);
-    }
+    renewer_cancel(r);
     r->plan = (struct plan){.text = ""};
     r->told_why = PLAN_NOT_DUE;
     r->wake = true;

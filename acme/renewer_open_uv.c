@@ -7,7 +7,11 @@ static const struct renewer_ops ops = {.session_open = session_open,
                                        .session_get = session_get,
                                        .session_skew_ms = session_skew_ms,
                                        .job_start = acme_job_start,
-                                       .job_cancel = acme_job_cancel};
+                                       .job_cancel = acme_job_cancel,
+                                       .rollover_start = acme_rollover_start,
+                                       .rollover_cancel = acme_rollover_cancel,
+                                       .revoke_start = acme_revoke_start,
+                                       .revoke_cancel = acme_revoke_cancel};
 
 enum err renewer_open(const struct renewer_options *options, struct renewer **out,
                       struct err_info *info)

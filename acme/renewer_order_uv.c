@@ -132,6 +132,7 @@ static void succeeded(struct renewer *r, const struct acme_outcome *o)
     r->problem[0] = r->problem_type[0] = '\0';
     r->local_failures = 0;
     r->hold_off_ms = 0;
+    r->lease.rank = r->o.rank;
     r->challenges_ok += r->o.names_count;
     if (r->purpose == ACME_REHEARSE) {
         rehearsed(r);
@@ -160,6 +161,8 @@ static void on_outcome(void *ctx, const struct acme_outcome *outcome)
             lease_lost(&r->lease, renewer_mono_ms(r));
         }
         renewer_round_over(r);
+    } else if (renewer_is_ours_alone(&outcome->problem)) {
+        renewer_cannot_open(r, &outcome->problem);
     } else {
         failed(r, outcome);
     }
@@ -345,8 +348,6 @@ static void tell(struct renewer *r)
     struct store_job job = {.id = r->asked_id,
                             .hostname = r->o.hostname,
                             .state = "working",
-                            .by = r->asked_by,
-                            .override = r->asked_override,
                             .text = r->purpose == ACME_REHEARSE
                                         ? "rehearsal at the staging directory"
                                         : "order under way"};

@@ -1,6 +1,7 @@
 /* The parts of the renewer: its turns and its end (renewer_uv.c), the lease (renewer_lease_uv.c), what
  * is read before each decision (renewer_round_uv.c), renewal information (renewer_ari_uv.c), orders
- * (renewer_order_uv.c), what is written down when they have ended (renewer_finish_uv.c), and what is on its behalf in other modules (renewer_open_uv.c).
+ * (renewer_order_uv.c), other jobs (renewer_wish_uv.c), what is written down when they have ended
+ * (renewer_finish_uv.c), and what is on its behalf in other modules (renewer_open_uv.c).
  *
  * A round is one walk through the steps below, at most one operation under way at a time. Beats of the
  * lease go on beside it. A step that needs the lease is not begun without it, and what comes back
@@ -14,6 +15,8 @@
  *    │               │                                                                      │ wait
  *    │<─ (AUDIT) <─ (ANSWER) <─ FINISH_ASKED <─ FINISH_RENEWAL                               │
  *    └<─ (AUDIT) <─ (ANSWER) <──────────────────────────────────────────────────────────────┘
+ *
+ * A job that is no order leaves ASKED by WISH ─> WISHED ─> (REVOKED) ─> ANSWER ─> AUDIT.
  */
 #ifndef ACME_RENEWER_PRIV_H
 #define ACME_RENEWER_PRIV_H
@@ -22,6 +25,8 @@
 #include "cert/leaf.h"
 #include "lib/log.h"
 #include "renewer_uv.h"
+#include "revoke_uv.h"
+#include "rollover_uv.h"
 
 #define RENEWER_TAG         "renewer"
 #define RENEWER_SKEW_MS     300000 /* a clock that differs by more from the CA's: nothing is ordered */
@@ -29,6 +34,7 @@
 #define RENEWER_PAUSES_MAX  6       /* times it doubles */
 #define RENEWER_REAP_MS     3600000 /* how often proofs of nobody are looked for */
 #define RENEWER_LEASE_SCALE 0.05
+#define RENEWER_AWAY_TTLS   5 /* of the lease, for others to take it when we cannot open a key */
 #define RENEWER_NAME_MAX    256
 #define RENEWER_TEXT_MAX    768
 
@@ -44,6 +50,12 @@ struct renewer_ops {
     void (*job_start)(const struct acme_job_options *options, acme_job_cb *cb, void *ctx,
                       struct acme_job **out);
     void (*job_cancel)(struct acme_job *j);
+    void (*rollover_start)(const struct acme_rollover_options *options, acme_rollover_cb *cb,
+                           void *ctx, struct acme_change **out);
+    void (*rollover_cancel)(struct acme_change *c);
+    void (*revoke_start)(const struct acme_revoke_options *options, acme_revoke_cb *cb, void *ctx,
+                         struct acme_revocation **out);
+    void (*revoke_cancel)(struct acme_revocation *v);
 };
 
 enum renewer_step {
@@ -58,12 +70,15 @@ enum renewer_step {
     RENEWER_ARI_GET,
     RENEWER_ARI_PUT,
     RENEWER_ASKED,
+    RENEWER_WISH,
+    RENEWER_WISHED,
     RENEWER_LEDGER,
     RENEWER_CLOCK,
     RENEWER_TELL,
     RENEWER_WORKING,
     RENEWER_FINISH_RENEWAL,
     RENEWER_FINISH_ASKED,
+    RENEWER_REVOKED,
     RENEWER_ANSWER,
     RENEWER_AUDIT
 };
@@ -121,22 +136,28 @@ struct renewer {
     char ari_serial[41]; /* what ari_ms is about */
     int64_t ari_retry_ms;
     bool ari_told;
-    bool asked; /* somebody wants a certificate now: */
+    bool asked; /* somebody wants something, by ASKED_KIND "renew" a certificate now: */
     char asked_id[64], asked_by[64], asked_override[32];
+    char asked_kind[16], asked_argument[80];
     struct plan plan;
     enum plan_why told_why;
     bool rehearsed; /* or no need to */
 
     /* what is done about it */
-    struct acme_job *job; /* under way; not ours */
+    struct acme_job *job; /* under way, at most one of these; not ours */
+    struct acme_change *change;
+    struct acme_revocation *revocation;
     enum acme_purpose purpose;
     bool resuming; /* it was begun, by us or by somebody before us */
     bool cancelled;
     char order_ari_id[CERT_CHAIN_ARI_MAX]; /* of what the order replaces; "" */
     struct acme_outcome outcome;
-    char answer[RENEWER_TEXT_MAX];
+    char answer[RENEWER_TEXT_MAX], answer_type[ACME_TYPE_MAX];
     bool answer_ok;
-    bool again; /* decide again at once when this round is over */
+    bool unopened;      /* a key of what was to be done could not be opened here, */
+    bool handing_on;    /* so another core is to try; the answer says so, and is not the last */
+    char handed_on[64]; /* the job that was */
+    bool again;         /* decide again at once when this round is over */
 
     char state[24], step_text[RENEWER_TEXT_MAX], problem[RENEWER_TEXT_MAX];
     char problem_type[ACME_TYPE_MAX];
@@ -167,6 +188,13 @@ enum err renewer_open_on(const struct renewer_options *options, const struct ren
 
 /* renewer_uv.c. Whatever has come back ends with this: it does what can be done now. */
 void renewer_turn(struct renewer *r);
+
+/* Something is under way that tells of its end by itself. */
+static inline bool renewer_works(const struct renewer *r)
+{
+    return r->job != NULL || r->change != NULL || r->revocation != NULL;
+}
+void renewer_cancel(struct renewer *r);
 
 /* renewer_lease_uv.c */
 void renewer_lease_turn(struct renewer *r);
@@ -202,7 +230,15 @@ void renewer_order_resume(struct renewer *r, bool rehearsal);
 /* After r->plan was made. */
 void renewer_order_decided(struct renewer *r);
 
+/* renewer_wish_uv.c */
+bool renewer_wish_known(const struct renewer *r);
+void renewer_wish_step(struct renewer *r);
+
 /* renewer_finish_uv.c */
 void renewer_finish_step(struct renewer *r);
+/* A key that is sealed with one this core lacks: others may have it. */
+bool renewer_is_ours_alone(const struct acme_problem *p);
+/* ... so they are to try, and this core keeps away for a while. */
+void renewer_cannot_open(struct renewer *r, const struct acme_problem *p);
 
 #endif

@@ -33,7 +33,7 @@ void renewer_round_begin(struct renewer *r)
     }
     r->wake = false;
     r->again = false;
-    r->asked = r->resuming = false;
+    r->asked = r->resuming = r->unopened = r->handing_on = false;
     r->with_lease = r->held;
     r->term = r->lease.term;
     r->round_ms = now + renewer_scaled(r, HOUR_MS) + r->times.look_ms;
@@ -251,6 +251,20 @@ static void on_renewal(void *ctx, enum err e, const struct err_info *info,
 
 /* ---- who asked, and the ledger -------------------------------------------------------------------- */
 
+static enum renewer_step asked_for(struct renewer *r)
+{
+    if (!r->asked || strcmp(r->asked_kind, "renew") == 0) {
+        return RENEWER_LEDGER;
+    }
+    if (renewer_wish_known(r)) {
+        return RENEWER_WISH;
+    }
+    r->answer_ok = false; /* of a version to come */
+    copy(r->answer, sizeof r->answer, "this core does not know of such a job");
+    r->again = true;
+    return RENEWER_ANSWER;
+}
+
 static void on_asked(void *ctx, enum err e, const struct err_info *info,
                      const struct store_job *job)
 {
@@ -261,6 +275,8 @@ static void on_asked(void *ctx, enum err e, const struct err_info *info,
         copy(r->asked_id, sizeof r->asked_id, job->id);
         copy(r->asked_by, sizeof r->asked_by, job->by);
         copy(r->asked_override, sizeof r->asked_override, job->override);
+        copy(r->asked_kind, sizeof r->asked_kind, job->kind);
+        copy(r->asked_argument, sizeof r->asked_argument, job->argument);
     }
     if (peeked) { /* trouble with the store is the rounds' affair */
         r->flying = RENEWER_GROUND;
@@ -268,7 +284,7 @@ static void on_asked(void *ctx, enum err e, const struct err_info *info,
         renewer_round_over(r);
     } else {
         renewer_round_next(r, e == ERR_NOTFOUND ? ERR_OK : e, info,
-                           r->step == RENEWER_ASKED ? RENEWER_LEDGER
+                           r->step == RENEWER_ASKED ? asked_for(r)
                            : r->asked               ? RENEWER_ANSWER
                                                     : RENEWER_IDLE);
     }
@@ -325,6 +341,7 @@ void renewer_round_done(void *ctx, enum err e, const struct err_info *info)
     renewer_round_next(r, e, info,
                        r->step == RENEWER_DROP      ? RENEWER_CERT
                        : r->step == RENEWER_ARI_PUT ? RENEWER_ASKED
+                       : r->step == RENEWER_REVOKED ? RENEWER_ANSWER
                                                     : RENEWER_FINISH_ASKED);
     renewer_turn(r);
 }
@@ -351,8 +368,15 @@ void renewer_round_step(struct renewer *r)
         return;
     case RENEWER_PEEK:
     case RENEWER_ASKED:
-    case RENEWER_FINISH_ASKED:
+        store_job_open(r->store, r->o.hostname, NULL, on_asked, r);
+        return;
+    case RENEWER_FINISH_ASKED: /* an order is no answer to anything else */
         store_job_open(r->store, r->o.hostname, "renew", on_asked, r);
+        return;
+    case RENEWER_WISH:
+    case RENEWER_WISHED:
+    case RENEWER_REVOKED:
+        renewer_wish_step(r);
         return;
     case RENEWER_LEDGER:
         store_attempts_list(r->store, r->o.hostname, 0, LEDGER_ROWS, true, on_ledger, r);

@@ -68,17 +68,29 @@ static void gone(struct renewer *r)
 
 static bool may_go(const struct renewer *r)
 {
-    return r->leaving && r->open == 0 && r->job == NULL && r->flying != RENEWER_STORE &&
+    return r->leaving && r->open == 0 && !renewer_works(r) && r->flying != RENEWER_STORE &&
            !r->lease_flying && !r->held;
+}
+
+void renewer_cancel(struct renewer *r)
+{
+    if (!renewer_works(r) || r->cancelled) {
+        return;
+    }
+    r->cancelled = true;
+    if (r->job != NULL) {
+        r->ops->job_cancel(r->job);
+    } else if (r->change != NULL) {
+        r->ops->rollover_cancel(r->change);
+    } else {
+        r->ops->revoke_cancel(r->revocation);
+    }
 }
 
 static void leave(struct renewer *r)
 {
     r->leaving = true;
-    if (r->job != NULL && !r->cancelled) {
-        r->cancelled = true;
-        r->ops->job_cancel(r->job);
-    }
+    renewer_cancel(r);
     renewer_wake(r);
 }
 
@@ -93,7 +105,7 @@ static bool may_go_on(const struct renewer *r)
 
 static void advance(struct renewer *r)
 {
-    while (r->flying == RENEWER_GROUND && r->job == NULL) {
+    while (r->flying == RENEWER_GROUND && !renewer_works(r)) {
         bool peek = r->held && renewer_mono_ms(r) >= r->peek_ms;
         if (r->step != RENEWER_IDLE && may_go_on(r) && !r->leaving &&
             renewer_mono_ms(r) < r->pause_ms) {
@@ -286,6 +298,7 @@ void renewer_view(const struct renewer *r, struct renewer_view *out)
 {
     *out = (struct renewer_view){
         .holds = lease_is_held(&r->lease, renewer_mono_ms(r)),
+        .rank = r->lease.rank,
         .holder = r->lease.holder,
         .term = r->lease.term,
         .plan = r->plan,

@@ -5,7 +5,10 @@
  * else. Who has it looks for jobs that were asked for on other cores every LEASE_LOOK_MS, and decides when
  * the plan says so, when it is woken, and at least once a day. A job that meets a shut gate fails at once
  * and says which gate that is, when it opens and which override passes it; one that finds an order
- * under way ends with that. While the clock differs from the CA's by more than five minutes nothing is
+ * under way ends with that. Jobs that are no orders (another key for the account, revocation) are
+ * carried out when no order is under way, whatever the gates say; after a revocation another
+ * certificate is due at once. Who cannot open a key that is needed (another atRestKey) spends nothing:
+ * it gives the lease back, keeps away from it for some minutes, and comes last from then on. While the clock differs from the CA's by more than five minutes nothing is
  * ordered. A store that makes trouble is tried again, with pauses; nothing is decided without it.
  *
  * Threads: the loop's; callbacks come from its timers and from what the renewer waits for, never inside a
@@ -71,8 +74,9 @@ struct renewer_failure {
 };
 
 struct renewer_view {
-    bool holds;         /* the lease */
-    const char *holder; /* "": nobody, or not known */
+    bool holds;           /* the lease */
+    enum lease_rank rank; /* as configured, or LEASE_LAST for who could not open a key */
+    const char *holder;   /* "": nobody, or not known */
     uint64_t term;
     struct plan plan;  /* of the last decision (text "" before it) */
     const char *state; /* order's state while one is under way; "" */

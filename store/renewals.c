@@ -6,7 +6,7 @@
 
 static const char GET_SQL[] =
     "SELECT hostname, serial, renew_ms, ari_start_ms, ari_end_ms, ari_next_ms, explanation,"
-    " replaced FROM acme_renewal WHERE hostname = ?1";
+    " replaced, revoked_ms FROM acme_renewal WHERE hostname = ?1";
 enum {
     COL_HOSTNAME,
     COL_SERIAL,
@@ -15,15 +15,16 @@ enum {
     COL_END,
     COL_NEXT,
     COL_EXPLANATION,
-    COL_REPLACED
+    COL_REPLACED,
+    COL_REVOKED
 };
 static const char PUT_SQL[] =
     "INSERT INTO acme_renewal(hostname, serial, renew_ms, ari_start_ms, ari_end_ms, ari_next_ms,"
-    " explanation, replaced) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+    " explanation, replaced, revoked_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
     " ON CONFLICT(hostname) DO UPDATE SET serial = excluded.serial, renew_ms = excluded.renew_ms,"
     " ari_start_ms = excluded.ari_start_ms, ari_end_ms = excluded.ari_end_ms,"
     " ari_next_ms = excluded.ari_next_ms, explanation = excluded.explanation,"
-    " replaced = excluded.replaced";
+    " replaced = excluded.replaced, revoked_ms = excluded.revoked_ms";
 
 struct get_op {
     struct op op;
@@ -50,6 +51,7 @@ static void on_renewal(struct op *op, enum err e, const struct err_info *info,
             .ari_next_ms = backend_number(&reply->cells[COL_NEXT]),
             .explanation = backend_text(&reply->cells[COL_EXPLANATION]),
             .replaced = backend_text(&reply->cells[COL_REPLACED]),
+            .revoked_ms = backend_number(&reply->cells[COL_REVOKED]),
         };
     }
     o->cb(o->ctx, e, info, e == ERR_OK ? &r : NULL);
@@ -77,6 +79,7 @@ void store_renewal_put(struct store *s, const struct store_fence *fence,
     fenced_add(f, PUT_SQL, false,
                OP_ARGS(OP_TEXT(r->hostname), OP_TEXT(r->serial), OP_NUMBER(r->renew_ms),
                        OP_NUMBER(r->ari_start_ms), OP_NUMBER(r->ari_end_ms),
-                       OP_NUMBER(r->ari_next_ms), OP_TEXT(r->explanation), OP_TEXT(r->replaced)));
+                       OP_NUMBER(r->ari_next_ms), OP_TEXT(r->explanation), OP_TEXT(r->replaced),
+                       OP_NUMBER(r->revoked_ms)));
     fenced_start(f);
 }

@@ -443,6 +443,7 @@ struct store_renewal {
     int64_t ari_next_ms;              /* when to ask again; 0 */
     const char *explanation;          /* URL; "" */
     const char *replaced;             /* the ARI id that was last replaced; "" */
+    int64_t revoked_ms;               /* wall clock: since when it is, by us; 0: it is not */
 };
 typedef void store_renewal_cb(void *ctx, enum err e, const struct err_info *info,
                               const struct store_renewal *r);

@@ -106,8 +106,8 @@ static const char *const fourth_version[] = {
     "CREATE INDEX acme_attempt_of ON acme_attempt(hostname, n)",
     "CREATE TABLE acme_renewal (hostname TEXT PRIMARY KEY, serial TEXT NOT NULL,"
     " renew_ms INTEGER NOT NULL, ari_start_ms INTEGER NOT NULL, ari_end_ms INTEGER NOT NULL,"
-    " ari_next_ms INTEGER NOT NULL, explanation TEXT NOT NULL, replaced TEXT NOT NULL)"
-    " WITHOUT ROWID",
+    " ari_next_ms INTEGER NOT NULL, explanation TEXT NOT NULL, replaced TEXT NOT NULL,"
+    " revoked_ms INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE acme_job (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " hostname TEXT NOT NULL, kind TEXT NOT NULL, argument TEXT NOT NULL, state TEXT NOT NULL,"
     " asked_by TEXT NOT NULL, passes_over TEXT NOT NULL, text TEXT NOT NULL,"

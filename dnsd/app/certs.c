@@ -83,6 +83,11 @@ static void on_account(void *ctx, const char *directory, const char *url,
 enum lease_rank certs_rank(const struct certs *c)
 {
     const struct config *config = &c->app->config;
+    if (c->renewer != NULL) { /* who lacks a key comes last, whatever the configuration says */
+        struct renewer_view v;
+        renewer_view(c->renewer, &v);
+        return v.rank;
+    }
     if (!config->lets_encrypt.cert_renewer_set) {
         return LEASE_MIDDLE;
     }

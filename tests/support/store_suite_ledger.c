@@ -134,17 +134,18 @@ static void renewal_life(struct suite *t)
                               .ari_end_ms = 3,
                               .ari_next_ms = 4,
                               .explanation = "e",
-                              .replaced = "r"};
+                              .replaced = "r",
+                              .revoked_ms = 5};
     take(t);
     assert_err(ERR_NOTFOUND, sync_renewal_get(&t->a, "h"));
     assert_err(ERR_OK, sync_renewal_put(&t->a, &held, &r));
     assert_err(ERR_OK, sync_renewal_get(&t->a, "h"));
-    assert_out(t, "h,0a,1,2,3,4,e,r");
+    assert_out(t, "h,0a,1,2,3,4,e,r,5");
     r = (struct store_renewal){
         .hostname = "h", .serial = "0b", .renew_ms = 9, .explanation = "", .replaced = ""};
     assert_err(ERR_OK, sync_renewal_put(&t->a, &held, &r));
     assert_err(ERR_OK, sync_renewal_get(&t->a, "h"));
-    assert_out(t, "h,0b,9,0,0,0,,");
+    assert_out(t, "h,0b,9,0,0,0,,,0");
     assert_err(ERR_NOTFOUND, sync_renewal_get(&t->a, "g"));
     r.hostname = "";
     assert_err(ERR_MALFORMED, sync_renewal_put(&t->a, &held, &r));

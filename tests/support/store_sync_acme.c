@@ -294,6 +294,7 @@ static void on_renewal(void *ctx, enum err e, const struct err_info *info,
         number(o, r->ari_next_ms);
         text(o, r->explanation);
         text(o, r->replaced);
+        number(o, r->revoked_ms);
     }
     sync_ended(o, e, info);
 }

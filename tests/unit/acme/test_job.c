@@ -379,15 +379,19 @@ static void test_wrong_vault(void **state)
     (void)state;
     static const char *const keys[] = {"HxwdHh8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRo="};
     struct cert_vault *other = NULL;
+    char ledger[256];
     run_all();
     need_ok();
     assert_err(ERR_OK, sync_account_get(&t.f.y, session_url(t.ca.session)));
     char before[2048];
     snprintf(before, sizeof before, "%s", t.f.y.out.text);
+    snprintf(ledger, sizeof ledger, "%s", job_fixture_ledger(&t.f));
     assert_err(ERR_OK, cert_vault_new(keys, 1, &other, NULL));
     t.f.options.vault = other;
     run();
     job_fixture_need(&t.f, "account", ACME_DENIED, "vault");
+    assert_string_equal(ledger,
+                        job_fixture_ledger(&t.f)); /* no attempt: another core may have it */
     assert_non_null(strstr(t.f.outcome.problem.text, cert_vault_key_id(t.f.vault, 0)));
     assert_err(ERR_OK, sync_account_get(&t.f.y, session_url(t.ca.session)));
     assert_string_equal(before, t.f.y.out.text);
@@ -398,12 +402,23 @@ static void test_wrong_vault(void **state)
     t.f.cancel_at = "prove";
     say_until(3);
     run();
+    snprintf(ledger, sizeof ledger, "%s", job_fixture_ledger(&t.f));
     assert_err(ERR_OK, cert_vault_new(keys, 1, &other, NULL));
     t.f.options.vault = other;
     t.f.cancel_at = NULL;
     run();
     job_fixture_need(&t.f, "begin", ACME_DENIED, "vault");
     assert_err(ERR_OK, sync_order_get(&t.f.y, JOB_FIXTURE_HOST));
+    assert_string_equal(ledger, job_fixture_ledger(&t.f));
+    /* Likewise if it is the account's alone that is sealed with another key. */
+    cert_vault_free(other);
+    t.f.options.vault = t.f.vault;
+    store_file_execute(t.f.file, "UPDATE acme_account SET key = (SELECT key FROM acme_order)");
+    run();
+    job_fixture_need(&t.f, "account", ACME_DENIED, "vault");
+    assert_err(ERR_OK, sync_order_get(&t.f.y, JOB_FIXTURE_HOST));
+    assert_string_equal(ledger, job_fixture_ledger(&t.f));
+    other = NULL;
     cert_vault_free(other);
 }
 

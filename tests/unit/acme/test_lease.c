@@ -222,6 +222,25 @@ static void a_better_core_is_given_way(void **state)
     NEED(LEASE_ACT_READ);
 }
 
+/* Given back when nothing is under way, and then it is not ours, free or not, for as long as was said. */
+static void who_stays_away_takes_nothing(void **state)
+{
+    (void)state;
+    have_it(3);
+    int64_t until = t.now + 5 * LEASE_TTL_MS;
+    lease_stay_away(&t.l, until);
+    assert_int_equal(lease_next(&t.l, t.now, false, false), LEASE_ACT_WAIT);
+    assert_int_equal(lease_next(&t.l, t.now, false, true), LEASE_ACT_RELEASE);
+    lease_released(&t.l, t.now);
+    for (; t.now < until; t.now += LEASE_LOOK_MS) {
+        NEED(LEASE_ACT_READ);
+        lease_saw(&t.l, "", 3, 0, t.now);
+    }
+    NEED(LEASE_ACT_TAKE);
+    lease_took(&t.l, ERR_OK, t.now, t.now);
+    assert_int_equal(lease_next(&t.l, t.now, false, true), LEASE_ACT_WAIT); /* and it is over */
+}
+
 static void what_cannot_be_read_is_looked_at_again(void **state)
 {
     (void)state;
@@ -511,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(a_new_term_with_the_same_beat_has_moved, setup),
         cmocka_unit_test_setup(what_stands_still_is_taken_by_rank, setup),
         cmocka_unit_test_setup(a_better_core_is_given_way, setup),
+        cmocka_unit_test_setup(who_stays_away_takes_nothing, setup),
         cmocka_unit_test_setup(what_cannot_be_read_is_looked_at_again, setup),
         cmocka_unit_test_setup(a_refused_write_ends_it, setup),
         cmocka_unit_test(never_two_holders),

@@ -291,6 +291,9 @@ static void each_gate(void **state)
         {"authorization", "failed", 4, 57 * MINUTE, MINUTE, "!due", 0},
         {"authorization", "ok", 9, MINUTE, MINUTE, "!due", 0},
         {"forced", "ok", 9, 0, MINUTE, "!due", 0},
+        {"rollover", "failed", 9, 0, MINUTE, "!due", 0},
+        {"revoke", "failed", 9, 0, MINUTE, "!due", 0},
+        {"revoke", "ok", 9, 0, MINUTE, "!due", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         setup(state);
@@ -480,6 +483,28 @@ static void renewal_information_is_exempt_from_the_week(void **state)
     NEED("floor");
 }
 
+static void what_is_revoked_is_due(void **state)
+{
+    (void)state;
+    t.renewal = (struct store_renewal){.renew_ms = NOW + 9 * DAY,
+                                       .ari_start_ms = NOW + 8 * DAY,
+                                       .ari_end_ms = NOW + 10 * DAY,
+                                       .revoked_ms = NOW - MINUTE};
+    t.in.renewal = &t.renewal;
+    NEED("not-due"); /* another certificate was */
+    t.in.renewal_matches = true;
+    NEED("!revoked");
+    assert_int_equal(make().renew_ms, NOW - MINUTE);
+    rows("certificate", "ok", 4, MINUTE, HOUR);
+    NEED("!revoked"); /* as many as it takes: each one by hand */
+    rows("order", "failed", 1, 40 * SEC, 0);
+    t.ledger[4].at_ms = NOW - 10 * SEC;
+    NEED("order"); /* the other gates are there */
+    t.in.foreign = true;
+    t.in.attempts_count = 0;
+    NEED("!foreign");
+}
+
 static void of_several_the_last_one_to_open_counts(void **state)
 {
     (void)state;
@@ -573,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup(a_paused_account_waits_for_a_human, setup),
         cmocka_unit_test_setup(an_override_passes_one_gate, setup),
         cmocka_unit_test_setup(renewal_information_is_exempt_from_the_week, setup),
+        cmocka_unit_test_setup(what_is_revoked_is_due, setup),
         cmocka_unit_test_setup(of_several_the_last_one_to_open_counts, setup),
         cmocka_unit_test_setup(clocks_jump, setup),
         cmocka_unit_test_setup(seconds_for_days, setup),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -26,6 +27,7 @@
 #define CA         "https://ca.example/dir"
 #define STAGING    "https://staging.example/dir"
 #define JOBS_MAX   40
+#define WISHES_MAX 80
 #define NODES_MAX  2
 #define ANSWER_MAX 1024
 
@@ -57,6 +59,22 @@ struct acme_job {
     bool cancelled, ended;
 };
 
+/* Both jobs that are no orders. */
+struct wish {
+    struct session *session;
+    bool (*is_held)(void *ctx);
+    void *held_ctx, *ctx;
+    void (*cb)(void *ctx, const struct acme_problem *problem, bool lease_lost);
+    char argument[80];
+    bool rollover, cancelled, ended;
+};
+struct acme_change {
+    struct wish w;
+};
+struct acme_revocation {
+    struct wish w;
+};
+
 struct node {
     struct renewer *r;
     struct session sessions[2];
@@ -78,6 +96,8 @@ static struct {
     struct node nodes[NODES_MAX];
     struct acme_job *jobs[JOBS_MAX];
     size_t jobs_count;
+    struct wish *wishes[WISHES_MAX];
+    size_t wishes_count;
     bool ari_offered;
     const char *ari_body;
     unsigned ari_status;
@@ -180,13 +200,63 @@ static void fake_cancel(struct acme_job *j)
     j->cancelled = true;
 }
 
+static void add_wish(struct wish *w)
+{
+    assert_true(t.wishes_count < WISHES_MAX);
+    assert_true(w->is_held(w->held_ctx));
+    t.wishes[t.wishes_count++] = w;
+}
+
+static void fake_rollover(const struct acme_rollover_options *o, acme_rollover_cb *cb, void *ctx,
+                          struct acme_change **out)
+{
+    struct acme_change *c = mem_xalloc(sizeof *c);
+    c->w = (struct wish){.session = o->session,
+                         .is_held = o->is_held,
+                         .held_ctx = o->ctx,
+                         .cb = cb,
+                         .ctx = ctx,
+                         .rollover = true};
+    assert_string_equal(o->fence.name, "acme/" HOST);
+    add_wish(&c->w);
+    *out = c;
+}
+
+static void fake_revoke(const struct acme_revoke_options *o, acme_revoke_cb *cb, void *ctx,
+                        struct acme_revocation **out)
+{
+    struct acme_revocation *v = mem_xalloc(sizeof *v);
+    v->w = (struct wish){
+        .session = o->session, .is_held = o->is_held, .held_ctx = o->ctx, .cb = cb, .ctx = ctx};
+    snprintf(v->w.argument, sizeof v->w.argument, "%s", o->argument);
+    assert_string_equal(o->hostname, HOST);
+    add_wish(&v->w);
+    *out = v;
+}
+
+static void fake_rollover_cancel(struct acme_change *c)
+{
+    assert_false(c->w.cancelled);
+    c->w.cancelled = true;
+}
+
+static void fake_revoke_cancel(struct acme_revocation *v)
+{
+    assert_false(v->w.cancelled);
+    v->w.cancelled = true;
+}
+
 static const struct renewer_ops fakes = {.session_open = fake_open,
                                          .session_close = fake_close,
                                          .session_directory = fake_directory,
                                          .session_get = fake_get,
                                          .session_skew_ms = fake_skew,
                                          .job_start = fake_job,
-                                         .job_cancel = fake_cancel};
+                                         .job_cancel = fake_cancel,
+                                         .rollover_start = fake_rollover,
+                                         .rollover_cancel = fake_rollover_cancel,
+                                         .revoke_start = fake_revoke,
+                                         .revoke_cancel = fake_revoke_cancel};
 
 /* ---- what they are answered --------------------------------------------------------------------- */
 
@@ -243,7 +313,14 @@ static void end_job(struct acme_job *j, const struct acme_outcome *o)
     j->cb(j->ctx, o);
 }
 
-/* Everything that has been asked for is answered; orders only if they were cancelled. */
+static void end_wish(struct wish *w, const struct acme_problem *p, bool lease_lost)
+{
+    assert_false(w->ended);
+    w->ended = true;
+    w->cb(w->ctx, p, lease_lost);
+}
+
+/* Everything that has been asked for is answered; orders and the like only if they were cancelled. */
 static bool answer_all(void)
 {
     bool any = false;
@@ -256,6 +333,12 @@ static bool answer_all(void)
         if (t.jobs[i]->cancelled && !t.jobs[i]->ended) {
             struct acme_outcome o = {.problem = {.class = ACME_AGAIN, .type = "cancelled"}};
             end_job(t.jobs[i], &o);
+            any = true;
+        }
+    }
+    for (size_t i = 0; i < t.wishes_count; i++) {
+        if (t.wishes[i]->cancelled && !t.wishes[i]->ended) {
+            end_wish(t.wishes[i], &(struct acme_problem){.class = ACME_AGAIN}, true);
             any = true;
         }
     }
@@ -278,7 +361,7 @@ static bool rests(const struct node *n)
     if (r->open > 0 || r->leaving || r->flying != RENEWER_GROUND || r->lease_flying) {
         return false;
     }
-    if (r->store == NULL || r->job != NULL) {
+    if (r->store == NULL || renewer_works(r)) {
         return true;
     }
     if (r->step != RENEWER_IDLE) {
@@ -550,18 +633,23 @@ static void job_fails(const char *problem)
     settle();
 }
 
-static void ask(const char *id, const char *override)
+static void ask_kind(const char *id, const char *kind, const char *argument, const char *override)
 {
     struct store_job job = {.id = id,
                             .hostname = HOST,
-                            .kind = "renew",
-                            .argument = "",
+                            .kind = kind,
+                            .argument = argument,
                             .state = "waiting",
                             .by = "api core-b",
                             .override = override,
                             .text = "",
                             .asked_ms = t.wall};
     assert_err(ERR_OK, sync_job_ask(&t.y, &job));
+}
+
+static void ask(const char *id, const char *override)
+{
+    ask_kind(id, "renew", "", override);
 }
 
 static void need_job_at(const char *id, const char *state, const char *text, int line)
@@ -606,6 +694,10 @@ static int teardown(void **state)
     for (size_t i = 0; i < t.jobs_count; i++) {
         assert_true(t.jobs[i]->ended);
         free(t.jobs[i]);
+    }
+    for (size_t i = 0; i < t.wishes_count; i++) {
+        assert_true(t.wishes[i]->ended);
+        free(t.wishes[i]);
     }
     sync_close(&t.y);
     uv_run(&t.loop, UV_RUN_DEFAULT);
@@ -1262,6 +1354,262 @@ static void a_refused_write_is_the_end_of_it(void **state)
     assert_int_equal(t.jobs_count, 1);
 }
 
+/* ---- jobs that are no orders --------------------------------------------------------------------- */
+
+static struct wish *last_wish(void)
+{
+    assert_true(t.wishes_count > 0);
+    return t.wishes[t.wishes_count - 1];
+}
+
+static void wish_ends(enum acme_class class, const char *type)
+{
+    struct acme_problem p = {.class = class, .retry_ms = -1};
+    snprintf(p.type, sizeof p.type, "%s", type);
+    snprintf(p.text, sizeof p.text, "%s", class != ACME_FINE ? "it did not work" : "");
+    end_wish(last_wish(), &p, false);
+    settle();
+}
+
+static const char *ledger(void)
+{
+    assert_err(ERR_OK, sync_attempts(&t.y, HOST, 0, 100, false));
+    return t.y.out.text;
+}
+
+static void an_accounts_key_is_changed_on_request(void **state)
+{
+    (void)state;
+    struct node *n = with_cert();
+    ask_kind("k1", "rollover", "", "");
+    both_pass(LEASE_LOOK_MS); /* looked for, as any job */
+    assert_int_equal(t.wishes_count, 1);
+    assert_true(last_wish()->rollover);
+    assert_string_equal(last_wish()->session->url, CA);
+    assert_string_equal(view(n).state, "rollover");
+    NEED_JOB("k1", "working", "under way");
+    ask_kind("k2", "rollover", "", ""); /* asking twice is asking once */
+    both_pass(LEASE_LOOK_MS);
+    assert_int_equal(t.wishes_count, 1);
+    wish_ends(ACME_FINE, "");
+    NEED_JOB("k1", "done", "another key");
+    assert_non_null(strstr(ledger(), "k1," HOST "," CA ",rollover,ok,,"));
+    assert_string_equal(view(n).state, "");
+    both_pass(MINUTE);
+    assert_int_equal(t.wishes_count, 1);
+    ask_kind("k3", "rollover", "", "");
+    both_pass(LEASE_LOOK_MS);
+    assert_int_equal(t.wishes_count, 2);
+    wish_ends(ACME_DENIED, "malformed");
+    NEED_JOB("k3", "failed", "rollover failed: malformed: it did not work");
+    assert_non_null(strstr(ledger(), "k3," HOST "," CA ",rollover,failed,malformed,"));
+    assert_int_equal(t.jobs_count, 1); /* whatever became of it, the certificate is not due */
+    assert_int_equal(view(n).plan.failures, 0);
+    NEED_PLAN(n, "not-due");
+    ask_kind("k4", "unheard", "", "");
+    both_pass(LEASE_LOOK_MS);
+    NEED_JOB("k4", "failed", "does not know");
+}
+
+/* Gates hold orders up, and nothing else. */
+static void what_is_asked_for_waits_for_an_order_alone(void **state)
+{
+    (void)state;
+    struct node *n = open_node(0);
+    ask_kind("r1", "revoke", "0a superseded", "");
+    ask("f1", "");
+    both_pass(MINUTE);
+    assert_int_equal(t.wishes_count, 0); /* it is under way */
+    job_fails("dns");
+    NEED_JOB("f1", "failed", "dns"); /* ended with it; the other one did not */
+    assert_int_equal(t.wishes_count, 1);
+    assert_string_equal(last_wish()->argument, "0a superseded");
+    wish_ends(ACME_DENIED, "serial");
+    NEED_JOB("r1", "failed", "revoke failed: serial: it did not work");
+    NEED_PLAN(n, "backoff");
+    assert_int_equal(view(n).plan.failures, 1); /* the order's */
+}
+
+static void what_is_revoked_is_due(void **state)
+{
+    static const char *const cases[] = {"", "it answers late", "somebody else goes on"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char argument[80];
+        another(state, i);
+        struct node *n = with_cert();
+        snprintf(argument, sizeof argument, "%s keyCompromise", n->r->leaf.serial);
+        ask_kind("r1", "revoke", argument, "");
+        both_pass(LEASE_LOOK_MS);
+        assert_int_equal(t.wishes_count, 1);
+        assert_false(last_wish()->rollover);
+        assert_string_equal(last_wish()->argument, argument);
+        if (i == 1) {
+            both_pass(MINUTE); /* beats go on */
+            assert_true(view(n).holds);
+        }
+        wish_ends(ACME_FINE, "");
+        NEED_JOB("r1", "done", n->r->leaf.serial);
+        assert_non_null(strstr(ledger(), ",revoke,ok,,"));
+        /* At once, though a certificate came within the hour; and the ledger's other gates hold. */
+        NEED_PLAN(n, i == 1 ? "revoked" : "order");
+        if (i == 2) { /* remembered by the store */
+            close_node(n);
+            n = open_node(1);
+            both_pass(LEASE_RANK_MS);
+        }
+        both_pass(MINUTE);
+        assert_int_equal(t.jobs_count, 2);
+        NEED_PLAN(n, "revoked");
+        job_succeeds();
+        both_pass(MINUTE);
+        assert_int_equal(t.jobs_count, 2);
+        NEED_PLAN(n, "not-due"); /* the new one is not */
+    }
+}
+
+/* A window of the CA's that is still to come does not make what is revoked any better. */
+static void a_window_does_not_hide_a_revocation(void **state)
+{
+    (void)state;
+    char body[256], argument[80];
+    time_t s = (time_t)((t.wall + 50 * DAY) / 1000);
+    struct tm tm;
+    char from[32];
+    gmtime_r(&s, &tm);
+    strftime(from, sizeof from, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    snprintf(body, sizeof body, "{\"suggestedWindow\":{\"start\":\"%s\",\"end\":\"%s\"}}", from,
+             from);
+    t.ari_offered = true;
+    t.ari_body = body;
+    struct node *n = with_cert();
+    snprintf(argument, sizeof argument, "%s superseded", n->r->leaf.serial);
+    ask_kind("r1", "revoke", argument, "");
+    both_pass(LEASE_LOOK_MS);
+    t.mono += 7 * HOUR; /* asked again meanwhile; the lease is lost, and the revocation with it */
+    t.wall += 7 * HOUR;
+    turn_all();
+    assert_true(t.wishes[0]->cancelled);
+    both_pass(MINUTE);
+    assert_int_equal(t.wishes_count, 2); /* but not the job */
+    wish_ends(ACME_FINE, "");
+    NEED_PLAN(n, "revoked");
+    assert_int_equal(t.jobs_count, 2);
+    job_fails("connection");
+    unsigned asked = t.ari_asked;
+    t.mono += 7 * HOUR;
+    t.wall += 7 * HOUR;
+    turn_all();
+    both_pass(MINUTE);
+    assert_true(t.ari_asked > asked); /* the row was written again */
+    NEED_PLAN(n, "revoked");
+    assert_int_equal(t.jobs_count, 3);
+    job_succeeds();
+}
+
+static void a_lost_lease_leaves_a_job_to_the_next(void **state)
+{
+    for (size_t i = 0; i < 2; i++) {
+        another(state, i);
+        struct node *a = with_cert();
+        ask_kind("k1", i == 0 ? "rollover" : "revoke", i == 0 ? "" : "0a superseded", "");
+        both_pass(LEASE_LOOK_MS);
+        assert_int_equal(t.wishes_count, 1);
+        store_file_execute(t.file, "UPDATE lease SET term = 9, holder = 'core-z'");
+        both_pass(LEASE_BEAT_MS);
+        assert_true(t.wishes[0]->cancelled);
+        NEED_JOB("k1", "working", "");
+        assert_null(strstr(ledger(), "k1"));
+        assert_string_equal(view(a).problem, "");
+        both_pass(2 * LEASE_TTL_MS);
+        assert_true(view(a).holds);
+        assert_int_equal(t.wishes_count, 2);
+        wish_ends(ACME_FINE, "");
+        NEED_JOB("k1", "done", "");
+    }
+}
+
+/* ---- a key that cannot be opened here ------------------------------------------------------------ */
+
+static void job_cannot_open(void)
+{
+    struct acme_outcome o = {
+        .problem = {.class = ACME_DENIED, .type = "vault", .text = "the key 0badc0de is lacking"},
+        .state = "account"};
+    end_job(last_job(), &o);
+    settle();
+}
+
+static void who_cannot_open_a_key_leaves_it_to_others(void **state)
+{
+    (void)state;
+    struct node *a = open_node(0), *b = open_node(1);
+    assert_true(view(a).holds);
+    assert_int_equal(view(a).rank, LEASE_FIRST);
+    ask("f1", "");
+    job_cannot_open();
+    assert_false(view(a).holds); /* at once */
+    assert_int_equal(view(a).rank, LEASE_LAST);
+    assert_string_equal(view(a).problem_type, "vault");
+    assert_non_null(strstr(view(a).problem, "core-a"));
+    assert_non_null(strstr(view(a).problem, "0badc0de"));
+    assert_int_equal(view(a).counts.orders_failed, 0);
+    NEED_JOB("f1", "waiting", "others are to try");
+    assert_string_equal(ledger(), "");
+    both_pass(LEASE_RANK_MS + 2 * LEASE_LOOK_MS);
+    assert_true(view(b).holds);
+    assert_int_equal(t.jobs_count, 2);
+    assert_string_equal(last_job()->session->node->core, "core-b");
+    assert_string_equal(last_job()->forced, "f1");
+    NEED_PLAN(b, "first"); /* nothing holds it up */
+    job_succeeds();
+    NEED_JOB("f1", "done", "serial");
+    both_pass(20 * MINUTE);
+    assert_true(view(b).holds);
+    assert_int_equal(t.jobs_count, 2);
+}
+
+/* Nobody else is there: it tries again after a while, and who waits is told the second time. */
+static void alone_it_tries_again(void **state)
+{
+    (void)state;
+    struct node *a = open_node(0);
+    ask("f1", "");
+    job_cannot_open();
+    NEED_JOB("f1", "waiting", "others are to try");
+    both_pass(RENEWER_AWAY_TTLS * LEASE_TTL_MS - 2 * LEASE_LOOK_MS);
+    assert_int_equal(t.jobs_count, 1);
+    assert_false(view(a).holds);
+    ask("f2", ""); /* the same one */
+    renewer_wake(a->r);
+    settle();
+    assert_int_equal(t.jobs_count, 1);
+    both_pass(MINUTE);
+    assert_int_equal(t.jobs_count, 2);
+    job_cannot_open();
+    NEED_JOB("f1", "failed", "0badc0de");
+    assert_non_null(strstr(ledger(), "f1," HOST "," CA ",forced,failed,"));
+    ask("f3", "");
+    both_pass((RENEWER_AWAY_TTLS + 1) * LEASE_TTL_MS);
+    assert_int_equal(t.jobs_count, 3);
+    job_succeeds(); /* it was put right */
+    NEED_JOB("f3", "done", "serial");
+    assert_int_equal(view(a).rank, LEASE_FIRST);
+    assert_string_equal(view(a).problem, "");
+    assert_true(view(a).holds);
+    /* The same with what is no order. */
+    ask_kind("k1", "rollover", "", "");
+    both_pass(LEASE_LOOK_MS);
+    wish_ends(ACME_DENIED, "vault");
+    assert_false(view(a).holds);
+    NEED_JOB("k1", "waiting", "others are to try");
+    assert_null(strstr(ledger(), "k1"));
+    both_pass((RENEWER_AWAY_TTLS + 1) * LEASE_TTL_MS);
+    assert_int_equal(t.wishes_count, 2);
+    wish_ends(ACME_DENIED, "vault");
+    NEED_JOB("k1", "failed", "others are to try");
+    assert_non_null(strstr(ledger(), "k1," HOST "," CA ",rollover,failed,vault,"));
+}
+
 /* ---- alarms -------------------------------------------------------------------------------------- */
 
 static void alarms_come_once(void **state)
@@ -1366,11 +1714,14 @@ static void need_given_back(const char *who)
 
 static void closing_is_safe_at_any_moment(void **state)
 {
-    size_t orders = 0;
+    size_t orders = 0, wishes = 0;
     for (unsigned moment = 0; moment < 60; moment++) {
         another(state, moment);
         t.staging = moment % 2 == 0 ? STAGING : NULL;
         ask("f1", "");
+        if (moment % 4 > 1) {
+            ask_kind("k1", moment % 4 == 2 ? "rollover" : "revoke", "0a superseded", "");
+        }
         struct node *n = open_node_only(0);
         renewer_use_store(n->r, t.y.store, NULL, NULL);
         for (unsigned i = 0; i < moment; i++) {
@@ -1385,6 +1736,7 @@ static void closing_is_safe_at_any_moment(void **state)
             uv_run(&t.loop, in_flight(n) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
         }
         orders += t.jobs_count;
+        wishes += t.wishes_count;
         if (moment % 3 == 0) { /* the store goes, and then the renewer */
             renewer_use_store(n->r, NULL, on_flag, &n->gone);
             assert_false(n->gone);
@@ -1398,6 +1750,7 @@ static void closing_is_safe_at_any_moment(void **state)
         need_given_back("closed");
     }
     assert_true(orders > 10);
+    assert_true(wishes > 3);
 }
 
 static void a_store_may_go_and_come(void **state)
@@ -1470,6 +1823,13 @@ int main(void)
         TEST(a_sleeper_is_replaced_and_stops),
         TEST(a_better_core_gets_it_when_nothing_is_under_way),
         TEST(a_refused_write_is_the_end_of_it),
+        TEST(an_accounts_key_is_changed_on_request),
+        TEST(what_is_asked_for_waits_for_an_order_alone),
+        TEST(what_is_revoked_is_due),
+        TEST(a_window_does_not_hide_a_revocation),
+        TEST(a_lost_lease_leaves_a_job_to_the_next),
+        TEST(who_cannot_open_a_key_leaves_it_to_others),
+        TEST(alone_it_tries_again),
         TEST(alarms_come_once),
         TEST(a_store_in_trouble_is_tried_again),
         TEST(what_could_not_be_written_is_written_later),
