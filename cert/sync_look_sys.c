@@ -56,8 +56,11 @@ static void show(struct sync_look *l, const struct sync_gen *g, const struct syn
 {
     const struct tls_pair_info *info = tls_pair_info(pair);
     struct err_info why = {.text = ""};
-    l->have = (struct sync_have){
-        .any = true, .gen = *g, .hooked = hooked, .not_after_ms = info->not_after_ms};
+    l->have = (struct sync_have){.any = true,
+                                 .gen = *g,
+                                 .hooked = hooked,
+                                 .not_before_ms = info->not_before_ms,
+                                 .not_after_ms = info->not_after_ms};
     l->have.names = check_names(l, info, &why) == ERR_OK;
     /* Without SHA-256 nothing would have come this far. */
     (void)!digest_sha256(texts->cert.bytes, texts->cert.len, l->have.cert);
@@ -262,6 +265,19 @@ static void check_key_id(struct sync_look *l)
     }
 }
 
+/* When it was issued is the row's word, and nothing seals that; what a certificate says is its CA's. A
+ * number cannot be made up either: the key would not open. */
+static bool is_older(const struct sync_look *l, const struct sync_gen *g,
+                     const struct tls_pair_info *p)
+{
+    bool counted = g->number != 0 && l->last.number != 0;
+    if (!l->has_last || sync_gen_older(g, &l->last)) {
+        return l->has_last;
+    }
+    return counted && l->have.any && g->number <= l->last.number &&
+           strcmp(g->print, l->last.print) != 0 && p->not_before_ms < l->have.not_before_ms;
+}
+
 /* Is PAIR, of generation G, to come in place of what is shown? *RETRY: not now. */
 static enum err check_offer(const struct sync_look *l, const struct sync_gen *g,
                             const struct tls_pair *pair, bool *retry, struct err_info *info)
@@ -271,7 +287,7 @@ static enum err check_offer(const struct sync_look *l, const struct sync_gen *g,
     if (!tls_pair_covers(pair, l->options->hostname)) {
         return err_set(info, ERR_CONFLICT, "the certificate is not for %s", l->options->hostname);
     }
-    if (l->has_last && sync_gen_older(g, &l->last)) {
+    if (is_older(l, g, p)) {
         return err_set(info, ERR_DENIED,
                        "generation %" PRIu64 " is older than generation %" PRIu64
                        ", which was shown here",

@@ -150,7 +150,7 @@ struct sync_have {
     uint8_t cert[DIGEST_SHA256_LEN], key[DIGEST_SHA256_LEN]; /* of the texts in the files */
     bool names;  /* those that are wanted, and only those */
     bool hooked; /* the hook has been run for it */
-    int64_t not_after_ms;
+    int64_t not_before_ms, not_after_ms;
     char sha256[65], serial[41]; /* of the leaf */
 };
 

@@ -32,7 +32,8 @@
  * A generation older than the one that was last shown here (as `current` says) is refused (ERR_DENIED),
  * so that an old row put back by somebody does not bring an old certificate back. Older is what was
  * issued earlier and, where both are counted (generation 1 and up), has no higher number either; what was
- * issued at the same moment, under a lower number. So a predecessor's row (0) after ours counts if it was
+ * issued at the same moment, under a lower number. Where both are counted, no higher number and a validity
+ * that begins earlier are older too: the row's issuedAt is sealed by nobody. So a predecessor's row (0) after ours counts if it was
  * issued later: an operator may go back, and forth again, and numbers that begin anew are no trap. Who
  * must go back further removes <tlsDir>/<name>.
  *

@@ -771,6 +771,29 @@ static void the_hooks_mark_outlives_a_restart(void **state)
     assert_true(t.look.have.hooked);
 }
 
+/* An old row that says it was issued a moment ago: its certificate knows better. */
+static void a_row_that_lies_about_its_age(void **state)
+{
+    struct sync_files_row old, young, anew;
+    (void)state;
+    sync_files_row(&old, vault, HOST, &(struct tls_make){.names = "DNS:" HOST, .from_s = -7200}, 1,
+                   now_ms + 9000);
+    sync_files_row(&young, vault, HOST, &(struct tls_make){.names = "DNS:" HOST, .from_s = -3600},
+                   2, now_ms);
+    sync_files_row(&anew, vault, HOST, &(struct tls_make){.names = "DNS:" HOST, .from_s = -60}, 1,
+                   now_ms + 1000);
+    assert_int_equal(look_at(&young.row, now_ms), ERR_OK);
+    assert_int_equal(look_at(&old.row, now_ms), ERR_DENIED);
+    assert_non_null(strstr(t.look.info.text, "older than generation 2"));
+    restart(); /* of what the files have, likewise */
+    assert_int_equal(look_at(NULL, now_ms), ERR_OK);
+    assert_int_equal(look_at(&old.row, now_ms), ERR_DENIED);
+    assert_int_equal(look_at(&anew.row, now_ms), ERR_OK); /* numbers that began anew */
+    sync_files_row_free(&old);
+    sync_files_row_free(&young);
+    sync_files_row_free(&anew);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -779,6 +802,7 @@ int main(void)
         TEST(a_row_becomes_files_and_is_shown_once),
         TEST(the_chain_follows_the_leaf),
         TEST(an_older_row_is_refused_also_after_a_restart),
+        TEST(a_row_that_lies_about_its_age),
         TEST(back_to_the_predecessor_and_forth),
         TEST(a_key_that_is_not_here_is_named_and_nothing_touched),
         TEST(what_is_not_right_is_refused),
