@@ -541,6 +541,7 @@ int app_run(const char *config_path)
     }
     uv_run(&a->loop, UV_RUN_DEFAULT);
     uv_loop_close(&a->loop);
+    uv_library_shutdown(); /* the pool's threads free what OpenSSL has for each, while it still can */
     int exit_code = a->exit_code;
     LOG_INFO("app", "stopped", LOG_N("exit", exit_code));
     release(a);
