@@ -26,6 +26,7 @@ static const struct option options[] = {
     {"--force", ARGS_FORCE, 0},
     {"--override", ARGS_OVERRIDE, offsetof(struct args, override)},
     {"--no-wait", ARGS_NO_WAIT, 0},
+    {"--reason", ARGS_REASON, offsetof(struct args, reason)},
 };
 #define OPTIONS (sizeof options / sizeof options[0])
 

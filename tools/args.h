@@ -29,6 +29,7 @@ enum args_option {
     ARGS_FORCE = 1 << 11,
     ARGS_OVERRIDE = 1 << 12,
     ARGS_NO_WAIT = 1 << 13,
+    ARGS_REASON = 1 << 14,
 };
 /* What every command takes. */
 #define ARGS_COMMON (ARGS_CONFIG | ARGS_JSON | ARGS_HELP | ARGS_VERSION)
@@ -37,7 +38,7 @@ enum args_option {
 struct args {
     unsigned given;     /* args_option bits */
     const char *config; /* values: NULL unless given */
-    const char *ttl, *ip, *ipv6, *url, *available, *override;
+    const char *ttl, *ip, *ipv6, *url, *available, *override, *reason;
     const char *words[ARGS_WORDS_MAX];
     size_t count;
 };

@@ -1,10 +1,11 @@
-/* dnsctl certs renew: asks whoever may order, and waits for what comes of it. */
+/* dnsctl certs renew, rollover, revoke: asks whoever may order, and waits for what comes of it. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert/leaf.h"
 #include "certs.h"
 #include "columns.h"
 #include "daemon.h"
@@ -84,15 +85,19 @@ static enum err follow(struct cli *cli, json_t **job, struct err_info *info)
     return ERR_OK;
 }
 
-static enum err ask(struct cli *cli, const char *hostname, json_t **job, struct err_info *info)
+struct wish {
+    const char *hostname, *kind, *argument; /* as in struct store_job */
+};
+
+static enum err ask(struct cli *cli, const struct wish *w, json_t **job, struct err_info *info)
 {
     char id[33], by[128];
     rng_hex(id, 16);
     snprintf(by, sizeof by, "dnsctl %.64s", cli->config.core.id);
     const struct store_job wanted = {.id = id,
-                                     .hostname = hostname,
-                                     .kind = "renew",
-                                     .argument = "",
+                                     .hostname = w->hostname,
+                                     .kind = w->kind,
+                                     .argument = w->argument,
                                      .state = "waiting",
                                      .by = by,
                                      .override =
@@ -163,22 +168,19 @@ static int wait_for_it(struct cli *cli, const char *hostname, json_t **job)
     return CLI_OK;
 }
 
-static int renew(struct cli *cli, const char *hostname, const struct config_cert *own)
+static int carry_out(struct cli *cli, const struct wish *w)
 {
     struct err_info info = {.text = ""};
     json_t *job = NULL;
     bool wait = (cli->args.given & ARGS_NO_WAIT) == 0;
-    int code = check_managed(cli, hostname, own);
-    if (code != CLI_OK) {
-        return code;
-    }
-    enum err e = ask(cli, hostname, &job, &info);
+    int code = CLI_OK;
+    enum err e = ask(cli, w, &job, &info);
     if (e != ERR_OK) {
         json_decref(job);
-        return cli_fail_store(cli, e, "%s: %s", hostname, info.text);
+        return cli_fail_store(cli, e, "%s: %s", w->hostname, info.text);
     }
     if (wait) {
-        code = wait_for_it(cli, hostname, &job);
+        code = wait_for_it(cli, w->hostname, &job);
     } else {
         wake(cli);
     }
@@ -192,13 +194,10 @@ static int renew(struct cli *cli, const char *hostname, const struct config_cert
     return code;
 }
 
-int certs_renew(struct cli *cli)
+/* The store is open, and HOSTNAME is of a certificate that is managed; or said why not. */
+static int begin(struct cli *cli, char hostname[WIRE_NAME_TEXT_MAX])
 {
     struct config_cert own = {.hostname = NULL};
-    char hostname[WIRE_NAME_TEXT_MAX];
-    if (cli->args.override != NULL && !is_limit(cli->args.override)) {
-        return cli_nothing(cli, "--override: one of order, floor, certs, authz, backoff, paused");
-    }
     int code = certs_wanted(cli, &own, hostname);
     if (code == CLI_OK && !cli->config.lets_encrypt.enabled) {
         code = cli_fail(cli, "letsEncrypt.enabled is false: no certificate is managed");
@@ -207,8 +206,81 @@ int certs_renew(struct cli *cli)
         code = cli_open(cli, DB_READ);
     }
     if (code == CLI_OK) {
-        code = renew(cli, hostname, &own);
+        code = check_managed(cli, hostname, &own);
     }
     config_cert_free(&own);
     return code;
+}
+
+int certs_renew(struct cli *cli)
+{
+    char hostname[WIRE_NAME_TEXT_MAX];
+    if (cli->args.override != NULL && !is_limit(cli->args.override)) {
+        return cli_nothing(cli, "--override: one of order, floor, certs, authz, backoff, paused");
+    }
+    const struct wish w = {.hostname = hostname, .kind = "renew", .argument = ""};
+    int code = begin(cli, hostname);
+    return code == CLI_OK ? carry_out(cli, &w) : code;
+}
+
+int certs_rollover(struct cli *cli)
+{
+    char hostname[WIRE_NAME_TEXT_MAX];
+    const struct wish w = {.hostname = hostname, .kind = "rollover", .argument = ""};
+    int code = begin(cli, hostname);
+    return code == CLI_OK ? carry_out(cli, &w) : code;
+}
+
+/* ---- revoke ---------------------------------------------------------------------------------------- */
+
+static bool is_reason(const char *word)
+{
+    static const char *const reasons[] = {"keyCompromise", "superseded", "cessationOfOperation",
+                                          "unspecified"};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (strcmp(word, reasons[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The one that is stored now, so that it is no other one by the time it is revoked. */
+static int stored_serial(struct cli *cli, const char *hostname, struct cert_leaf *leaf)
+{
+    struct err_info info = {.text = ""};
+    json_t *row = NULL;
+    int code = CLI_OK;
+    enum err e = db_cert_get(cli->db, hostname, &row, &info);
+    const char *pem = text(row, "certPem");
+    if (e != ERR_OK) {
+        code = cli_fail_store(cli, e, "%s: %s", hostname, info.text);
+    } else if (row == NULL) {
+        code = cli_nothing(cli, "%s: nothing is stored", hostname);
+    } else if (cert_leaf_read(pem, strlen(pem), NULL, 0, leaf, &info) != ERR_OK) {
+        code = cli_fail(cli, "%s: %s", hostname, info.text);
+    }
+    json_decref(row);
+    return code;
+}
+
+int certs_revoke(struct cli *cli)
+{
+    char hostname[WIRE_NAME_TEXT_MAX], argument[96];
+    const char *reason = cli->args.reason != NULL ? cli->args.reason : "unspecified";
+    struct cert_leaf leaf;
+    if (!is_reason(reason)) {
+        return cli_nothing(
+            cli, "--reason: one of keyCompromise, superseded, cessationOfOperation, unspecified");
+    }
+    int code = begin(cli, hostname);
+    if (code == CLI_OK) {
+        code = stored_serial(cli, hostname, &leaf);
+    }
+    if (code != CLI_OK) {
+        return code;
+    }
+    snprintf(argument, sizeof argument, "%s %s", leaf.serial, reason);
+    const struct wish w = {.hostname = hostname, .kind = "revoke", .argument = argument};
+    return carry_out(cli, &w);
 }

@@ -128,6 +128,8 @@ int cores_delete(struct cli *cli);
 int certs_list(struct cli *cli);
 int certs_show(struct cli *cli);
 int certs_renew(struct cli *cli);
+int certs_revoke(struct cli *cli);
+int certs_rollover(struct cli *cli);
 int certs_rewrap(struct cli *cli);
 int certs_history(struct cli *cli);
 int status_show(struct cli *cli);

@@ -70,6 +70,12 @@ static const struct command commands[] = {
      "authz, "
      "backoff, paused",
      certs_renew, ARGS_OVERRIDE | ARGS_NO_WAIT, 0, 1, true},
+    {"certs", "revoke", "[HOSTNAME] [--reason WORD] [--no-wait]",
+     "have the stored certificate revoked, and get another one; WORD is keyCompromise, superseded, "
+     "cessationOfOperation or unspecified",
+     certs_revoke, ARGS_REASON | ARGS_NO_WAIT, 0, 1, true},
+    {"certs", "rollover", "[--no-wait]", "another key for the account at the certificate authority",
+     certs_rollover, ARGS_NO_WAIT, 0, 0, true},
     {"certs", "rewrap", "[--dry-run] [--force]",
      "seal every stored key with the first of letsEncrypt.atRestKey; --force: though a core has "
      "not got it",

@@ -203,6 +203,36 @@ def test_rewrap(core):
     assert core.certs("show", "--json").json()["cert"]["sealedWith"] == ids[1]
 
 
+def test_rollover_and_revoke(core):
+    """After a compromise: the account has another key, the certificate counts no more, and another one comes
+    by itself."""
+    before, = core.dnsd.table("acme_account")
+    serial, orders = core.dnsd.serial(), core.ca.orders()
+    assert core.certs("rollover").out.splitlines()[-1] == "done: the account has another key"
+    after, = core.dnsd.table("acme_account")
+    assert after["url"] == before["url"] and after["thumbprint"] != before["thumbprint"]
+    assert after["pending_key"] is None and core.ca.orders() == orders
+    assert "one of keyCompromise, " in core.certs("revoke", "--reason", "hacked", expect=2).err
+    assert "no core manages" in core.certs("revoke", "x.example.com", expect=2).err
+    assert core.ca.status(serial)["Status"] == "Valid"
+    tool = core.certs("revoke", WILDCARD, "--reason", "keyCompromise")
+    last = tool.out.splitlines()[-1]
+    assert last.startswith("done: revoked: serial ") and acme.plain(last.split()[-1]) == serial
+    status = core.ca.status(serial)
+    assert (status["Status"], status["Reason"]) == ("Revoked", 1)
+    until("another certificate is shown", lambda: core.dnsd.serial() != serial, 60, 0.2)
+    core.settled()
+    assert core.ca.orders() == orders + 1
+    tried = core.certs("history", "--json").json()["attempts"]
+    assert [(a["kind"], a["outcome"]) for a in tried if a["kind"] in ("rollover", "revoke")] == [
+        ("revoke", "ok"), ("rollover", "ok")]
+    assert "due in" in core.certs("show").out  # the new one is not revoked
+    newer = core.dnsd.serial()
+    job = core.certs("revoke", "--no-wait", "--json").json()["job"]
+    assert job["kind"] == "revoke" and job["state"] in ("waiting", "working")
+    until("that one is revoked too", lambda: core.ca.status(newer)["Status"] == "Revoked", 30, 0.2)
+
+
 def test_the_hook_fails(core):
     core.verdict("one core, at revision", 0)
     broken = os.path.join(core.dnsd.folder, "broken")
