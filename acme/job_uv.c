@@ -144,10 +144,17 @@ void acme_job_offload(struct acme_job *j, void (*work)(struct loop_work *w),
 
 static void wait_for(struct acme_job *j, const struct acme_act *act)
 {
+    const char *state = acme_order_state_text(j->order.state);
     if (act->problem != NULL) {
-        LOG_WARN("acme", "once more", LOG_S("hostname", j->o.hostname),
-                 LOG_S("state", acme_order_state_text(j->order.state)),
+        LOG_WARN("acme", "once more", LOG_S("hostname", j->o.hostname), LOG_S("state", state),
                  LOG_S("problem", act->problem->text), LOG_N("in_ms", act->wait_ms));
+    }
+    if (act->problem != NULL &&
+        j->o.on_step != NULL) { /* the end of all tries may be minutes away */
+        char text[ACME_TEXT_MAX + 64];
+        snprintf(text, sizeof text, "once more in %lld ms: %s", (long long)act->wait_ms,
+                 act->problem->text);
+        j->o.on_step(j->o.ctx, state, text);
     }
     acme_job_wait(j, act->wait_ms);
 }

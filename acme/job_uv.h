@@ -48,6 +48,7 @@ struct acme_job_options {
     void (*on_account)(void *ctx, const char *url, void (*ready)(void *ready_ctx), void *ready_ctx);
     /* For status, job rows, fault points: before what STATE names is done, and after the row says so (up
      * to "precheck" there is no row yet). May cancel the job. TEXT: of "failed", why; else "". NULL. */
+    /* Again for the same state while something is tried again; TEXT says why. */
     void (*on_step)(void *ctx, const char *state, const char *text);
     void *ctx; /* borrowed */
 };

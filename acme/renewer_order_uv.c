@@ -37,10 +37,11 @@ static void on_account(void *ctx, const char *url, void (*ready)(void *ready_ctx
 static void on_step(void *ctx, const char *state, const char *text)
 {
     struct renewer *r = ctx;
+    bool other = strcmp(r->state, state) != 0;
     snprintf(r->state, sizeof r->state, "%s", state);
     snprintf(r->step_text, sizeof r->step_text, "%s", text != NULL ? text : "");
-    r->step_since_ms = renewer_wall_ms(r);
-    if (r->o.on_step != NULL) {
+    r->step_since_ms = other ? renewer_wall_ms(r) : r->step_since_ms;
+    if (other && r->o.on_step != NULL) {
         r->o.on_step(r->o.ctx, state);
     }
 }

@@ -263,6 +263,7 @@ static void add_managed(struct page *p)
     const json_t *files = json_object_get(m, "files");
     const json_t *hook = json_object_get(files, "hook");
     const json_t *served = json_object_get(m, "served");
+    const char *step = json_string_value(json_object_get(json_object_get(m, "order"), "text"));
     if (!p->judged || p->verdict.kind != VERDICT_FINE || !json_is_object(m)) {
         return;
     }
@@ -277,6 +278,8 @@ static void add_managed(struct page *p)
         attention(p, what, text(hook, "text"));
     } else if (number(served, "generation") == 0 && json_is_object(json_object_get(m, "problem"))) {
         attention(p, "there is no certificate yet", text(json_object_get(m, "problem"), "text"));
+    } else if (number(served, "generation") == 0 && step != NULL && step[0] != '\0') {
+        attention(p, "there is no certificate yet", step);
     } else if (number(m, "alarm") > 0) {
         attention(p, "the certificate runs out and is not renewed",
                   text(json_object_get(m, "plan"), "text"));

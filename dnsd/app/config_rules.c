@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config_certs.h"
+#include "lib/seal.h"
 
 static bool given(const struct cfg *c, const char *path)
 {
@@ -98,6 +99,13 @@ static void check_lets_encrypt(struct cfg *c, const struct config *config)
     if (key && key_file) {
         cfg_problem_at(c, "letsEncrypt.atRestKeyFile",
                        "is given together with atRestKey; keep one of them");
+    }
+    if (config->lets_encrypt.at_rest_keys.count > SEAL_KEYS_MAX) {
+        cfg_problem_at(
+            c, "letsEncrypt.atRestKey",
+            "has more than %d keys; take those out that seal nothing any more (dnsctl certs "
+            "rewrap)",
+            SEAL_KEYS_MAX);
     }
     if (given(c, "letsEncrypt.eab.kid") != given(c, "letsEncrypt.eab.hmacKey")) {
         cfg_problem_at(c, "letsEncrypt.eab",

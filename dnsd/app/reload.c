@@ -113,6 +113,8 @@ static bool same_lets_encrypt(const struct config *a, const struct config *b)
             same_text(a->lets_encrypt.staging_url, b->lets_encrypt.staging_url) &&
             same_text(a->lets_encrypt.ca_file, b->lets_encrypt.ca_file) &&
             same_text(a->lets_encrypt.profile, b->lets_encrypt.profile) &&
+            same_text(a->lets_encrypt.eab_kid, b->lets_encrypt.eab_kid) &&
+            same_text(a->lets_encrypt.eab_hmac_key, b->lets_encrypt.eab_hmac_key) &&
             same_text(a->lets_encrypt.preferred_chain, b->lets_encrypt.preferred_chain) &&
             same_text(a->lets_encrypt.tls_dir, b->lets_encrypt.tls_dir) &&
             same_text(a->lets_encrypt.on_rotate_script, b->lets_encrypt.on_rotate_script) &&

@@ -69,7 +69,7 @@ def test_a_placeholder_until_then(started):
     harness.until("HTTPS answers", lambda: dnsd.serial(), 20, 0.05)
     assert "a placeholder" in dnsd.dnsctl("status", expect=None).out
     harness.until("the status says that nobody is there", lambda: acme.matched(
-        "connect", dnsd.trouble()), 30, 0.1)
+        "there is no certificate yet: once more .*Failed to connect", dnsd.trouble()), 30, 0.1)
     started(ca)
     dnsd.wait_issued(ca)
     check(dnsd, ca)
