@@ -110,7 +110,8 @@ class Process:
         full = dict(os.environ)
         full.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=66")
         full.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=66")
-        full.setdefault("TSAN_OPTIONS", "halt_on_error=1:exitcode=66")
+        full.setdefault("TSAN_OPTIONS", "halt_on_error=1:exitcode=66:suppressions="
+                        + os.path.join(SOURCE, "tests", "tsan.supp"))
         full.update(env or {})
 
         def before_exec():
