@@ -1432,12 +1432,16 @@ static void what_is_asked_for_waits_for_an_order_alone(void **state)
 
 static void what_is_revoked_is_due(void **state)
 {
-    static const char *const cases[] = {"", "it answers late", "somebody else goes on"};
+    static const char *const cases[] = {"", "it answers late", "somebody else goes on",
+                                        "nothing is known of when"};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char argument[80];
         another(state, i);
         struct node *n = with_cert();
         snprintf(argument, sizeof argument, "%s keyCompromise", n->r->leaf.serial);
+        if (i == 3) {
+            store_file_execute(t.file, "DELETE FROM acme_renewal");
+        }
         ask_kind("r1", "revoke", argument, "");
         both_pass(LEASE_LOOK_MS);
         assert_int_equal(t.wishes_count, 1);
@@ -1508,15 +1512,21 @@ static void a_window_does_not_hide_a_revocation(void **state)
 
 static void a_lost_lease_leaves_a_job_to_the_next(void **state)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         another(state, i);
         struct node *a = with_cert();
         ask_kind("k1", i == 0 ? "rollover" : "revoke", i == 0 ? "" : "0a superseded", "");
         both_pass(LEASE_LOOK_MS);
         assert_int_equal(t.wishes_count, 1);
         store_file_execute(t.file, "UPDATE lease SET term = 9, holder = 'core-z'");
-        both_pass(LEASE_BEAT_MS);
-        assert_true(t.wishes[0]->cancelled);
+        if (i < 2) {
+            both_pass(LEASE_BEAT_MS);
+            assert_true(t.wishes[0]->cancelled);
+        } else { /* it finds out first */
+            end_wish(last_wish(), &(struct acme_problem){.class = ACME_AGAIN}, true);
+            settle();
+            assert_false(view(a).holds);
+        }
         NEED_JOB("k1", "working", "");
         assert_null(strstr(ledger(), "k1"));
         assert_string_equal(view(a).problem, "");
@@ -1608,6 +1618,12 @@ static void alone_it_tries_again(void **state)
     wish_ends(ACME_DENIED, "vault");
     NEED_JOB("k1", "failed", "others are to try");
     assert_non_null(strstr(ledger(), "k1," HOST "," CA ",rollover,failed,vault,"));
+    ask_kind("k2", "rollover", "", "");
+    both_pass((RENEWER_AWAY_TTLS + 1) * LEASE_TTL_MS);
+    assert_int_equal(view(a).rank, LEASE_LAST);
+    wish_ends(ACME_FINE, "");
+    NEED_JOB("k2", "done", "");
+    assert_int_equal(view(a).rank, LEASE_FIRST);
 }
 
 /* ---- alarms -------------------------------------------------------------------------------------- */
@@ -1772,6 +1788,25 @@ static void a_store_may_go_and_come(void **state)
     assert_int_equal(t.jobs_count, 1);
 }
 
+/* Not even when there is no lease to be given back first. */
+static void a_store_is_not_let_go_under_a_job(void **state)
+{
+    (void)state;
+    struct node *n = with_cert();
+    ask_kind("k1", "rollover", "", "");
+    both_pass(LEASE_LOOK_MS);
+    t.mono += LEASE_GIVE_UP_MS;
+    renewer_turn(n->r);
+    assert_true(last_wish()->cancelled);
+    renewer_use_store(n->r, NULL, on_flag, &n->gone);
+    for (int i = 0; i < 1000; i++) {
+        uv_run(&t.loop, in_flight(n) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    }
+    assert_false(n->gone);
+    wait_for(&n->gone);
+    NEED_JOB("k1", "working", "");
+}
+
 static void what_was_won_is_written_down_by_who_leaves(void **state)
 {
     (void)state;
@@ -1836,6 +1871,7 @@ int main(void)
         TEST(clocks_that_jump_make_no_loop),
         TEST(closing_is_safe_at_any_moment),
         TEST(a_store_may_go_and_come),
+        TEST(a_store_is_not_let_go_under_a_job),
         TEST(what_was_won_is_written_down_by_who_leaves),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);
