@@ -68,6 +68,9 @@ def package_program(name):
     return path
 
 
+_given = set()  # by this process: it may not have bound them yet
+
+
 def free_port(address="127.0.0.1"):
     """A port free for UDP and TCP, below the range the kernel takes ephemeral ports from, so that no
     other program's outgoing socket can sit on it between now and the peer's bind."""
@@ -75,10 +78,13 @@ def free_port(address="127.0.0.1"):
     first = 15000 + os.getpid() % 16 * 1000  # tests that run side by side seldom meet
     for _ in range(200):
         port = random.SystemRandom().randrange(first, first + 1000)
+        if port in _given:
+            continue
         with socket.socket(family, socket.SOCK_DGRAM) as u, socket.socket(family) as t:
             try:
                 u.bind((address, port))
                 t.bind((address, port))
+                _given.add(port)
                 return port
             except OSError:
                 continue
