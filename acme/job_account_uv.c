@@ -363,8 +363,7 @@ static void perform(struct acme_job *j, enum acme_account_act what)
         post(j, j->account.url, acme_job_payload_contact(wanted_contact(j)), false);
         return;
     case ACCOUNT_WAIT:
-        LOG_WARN("acme", "account: once more", LOG_S("hostname", j->o.hostname),
-                 LOG_S("problem", j->account.problem.text), LOG_N("in_ms", j->account.wait_ms));
+        acme_job_tell_again(j, &j->account.problem, j->account.wait_ms);
         acme_job_wait(j, j->account.wait_ms);
         return;
     case ACCOUNT_USABLE:

@@ -98,6 +98,8 @@ static inline int64_t acme_job_wall_ms(const struct acme_job *j)
 /* job_uv.c. The last statement of whoever calls one of these: the job may be gone afterwards. */
 void acme_job_result(struct acme_job *j, struct acme_ev *ev); /* kind and times are filled in */
 void acme_job_done(void *ctx, enum err e, const struct err_info *info); /* of a store's operation */
+/* What is tried again, in the log and for those who watch. */
+void acme_job_tell_again(struct acme_job *j, const struct acme_problem *why, int64_t wait_ms);
 void acme_job_wait(struct acme_job *j, int64_t wait_ms);
 /* What could not even be begun; said later, as everything is. */
 void acme_job_later(struct acme_job *j, enum err e, const struct err_info *info);

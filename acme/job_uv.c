@@ -142,19 +142,23 @@ void acme_job_offload(struct acme_job *j, void (*work)(struct loop_work *w),
     loop_offload(j->o.loop, &j->work);
 }
 
-static void wait_for(struct acme_job *j, const struct acme_act *act)
+void acme_job_tell_again(struct acme_job *j, const struct acme_problem *why, int64_t wait_ms)
 {
     const char *state = acme_order_state_text(j->order.state);
-    if (act->problem != NULL) {
-        LOG_WARN("acme", "once more", LOG_S("hostname", j->o.hostname), LOG_S("state", state),
-                 LOG_S("problem", act->problem->text), LOG_N("in_ms", act->wait_ms));
-    }
-    if (act->problem != NULL &&
-        j->o.on_step != NULL) { /* the end of all tries may be minutes away */
-        char text[ACME_TEXT_MAX + 64];
-        snprintf(text, sizeof text, "once more in %lld ms: %s", (long long)act->wait_ms,
-                 act->problem->text);
+    char text[ACME_TEXT_MAX + ACME_TYPE_MAX + 64];
+    LOG_WARN("acme", "once more", LOG_S("hostname", j->o.hostname), LOG_S("state", state),
+             LOG_S("type", why->type), LOG_S("problem", why->text), LOG_N("in_ms", wait_ms));
+    if (j->o.on_step != NULL) { /* the end of all tries may be minutes away */
+        snprintf(text, sizeof text, "once more in %lld ms: %s%s%s", (long long)wait_ms, why->type,
+                 why->type[0] != '\0' ? ": " : "", why->text);
         j->o.on_step(j->o.ctx, state, text);
+    }
+}
+
+static void wait_for(struct acme_job *j, const struct acme_act *act)
+{
+    if (act->problem != NULL) {
+        acme_job_tell_again(j, act->problem, act->wait_ms);
     }
     acme_job_wait(j, act->wait_ms);
 }
