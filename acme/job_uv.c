@@ -159,6 +159,10 @@ static void wait_for(struct acme_job *j, const struct acme_act *act)
 {
     if (act->problem != NULL) {
         acme_job_tell_again(j, act->problem, act->wait_ms);
+    } else if (j->order.state == ORDER_AUTHORIZE && j->order.authz_count == 0 &&
+               j->o.on_step != NULL) {
+        j->o.on_step(j->o.ctx, acme_order_state_text(j->order.state),
+                     "the order has no authorizations and is not ready: waiting for the CA");
     }
     acme_job_wait(j, act->wait_ms);
 }

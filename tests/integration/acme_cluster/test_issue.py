@@ -92,6 +92,7 @@ else:
         others = cluster.others(holder)
         count = len(cluster.ca.issued())
         holder.stop()
+        cluster.asked_of(others)
         cluster.forget_attempts()
         cluster.force(others[0])
         began = c.now()
@@ -100,6 +101,7 @@ else:
         assert cluster.lease(others[0])[1] > term and cluster.lease(others[0])[0] != holder.id
         holder.spawn()
         cluster.ready()
+        cluster.asked_of(cluster)
         cluster.newest(count + 1)
         assert cluster.ca.orders() == count + 1
         cluster.agree()

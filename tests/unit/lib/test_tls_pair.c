@@ -354,7 +354,7 @@ static void weak_links(void **state)
 static void the_longest_chain(void **state)
 {
     struct tls_made *chain[TLS_PAIR_CHAIN_MAX];
-    char name[16];
+    char name[32];
     (void)state;
     for (size_t i = COUNT(chain); i-- > 0;) { /* the root last */
         snprintf(name, sizeof name, "ca %zu", i);
