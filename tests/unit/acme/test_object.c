@@ -81,8 +81,8 @@ static void a_bare_directory(void **state)
 {
     static const char *const metas[] = {
         "", ",\"meta\":null", ",\"meta\":7",
-        ",\"meta\":{\"termsOfService\":7,\"profiles\":[],\"caaIdentities\":{},"
-        "\"externalAccountRequired\":\"yes\"},\"renewalInfo\":\"ftp://x/\",\"revokeCert\":\"\""};
+        (",\"meta\":{\"termsOfService\":7,\"profiles\":[],\"caaIdentities\":{},"
+         "\"externalAccountRequired\":\"yes\"},\"renewalInfo\":\"ftp://x/\",\"revokeCert\":\"\"")};
     char body[600];
     (void)state;
     for (size_t i = 0; i < COUNT(metas); i++) {

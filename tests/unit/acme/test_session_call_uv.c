@@ -112,8 +112,9 @@ static void an_old_nonce_is_not_used(void **state)
 /* §6.5: the nonce of the error is good for the next try. */
 static void a_bad_nonce_is_replaced_by_the_errors(void **state)
 {
-    static const struct ca_script_reply replies[] = {
-        BAD_NONCE("Replay-Nonce: of-the-error\r\n"), BAD_NONCE("Replay-Nonce: %N\r\n"), {NULL}};
+    static const struct ca_script_reply replies[] = {BAD_NONCE("Replay-Nonce: of-the-error\r\n"),
+                                                     BAD_NONCE("Replay-Nonce: %N\r\n"),
+                                                     {.status = NULL}};
     struct ca_script_got g = {.calls = 0};
     (void)state;
     t.replies = replies;
@@ -134,7 +135,7 @@ static void a_bad_nonce_without_another(void **state)
     static const struct ca_script_reply replies[] = {BAD_NONCE(""),
                                                      BAD_NONCE("Replay-Nonce: not/base64url\r\n"),
                                                      BAD_NONCE("Replay-Nonce: \r\n"),
-                                                     {NULL}};
+                                                     {.status = NULL}};
     struct ca_script_got g = {.calls = 0};
     (void)state;
     t.replies = replies;
