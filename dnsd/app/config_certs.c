@@ -12,8 +12,7 @@
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* The host of a URL that the configuration's reader has accepted, without the port, in lower case. */
-static char *host_of(const char *url)
+char *config_url_host(const char *url)
 {
     const char *host = strstr(url, "://") + 3;
     size_t len = strcspn(host, "/?#");
@@ -23,7 +22,10 @@ static char *host_of(const char *url)
         len -= (size_t)(at + 1 - host);
         host = at + 1;
     }
-    if (host[0] != '[') { /* an IPv6 address has colons of its own */
+    if (host[0] == '[') {
+        host++;
+        len = strcspn(host, "]");
+    } else {
         const char *colon = memchr(host, ':', len);
         len = colon != NULL ? (size_t)(colon - host) : len;
     }
@@ -38,8 +40,8 @@ static char *host_of(const char *url)
 static enum err one_host(const struct config *c, const char *key, const char *url,
                          struct config_cert *out, struct err_info *info)
 {
-    char *host = host_of(url);
-    bool is_address = host[0] == '[' || config_is_ip(host, NULL) == ERR_OK;
+    char *host = config_url_host(url);
+    bool is_address = config_is_ip(host, NULL) == ERR_OK;
     if (is_address || strchr(host, '.') == NULL || config_is_host(host, NULL) != ERR_OK) {
         enum err e = err_set(info, ERR_MALFORMED,
                              "%s: no certificate can be had for `%s`: a name like "

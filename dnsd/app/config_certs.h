@@ -27,6 +27,10 @@ enum err config_cert(const struct config *c, struct config_cert *out,
                      struct err_info *info) MUST_USE;
 void config_cert_free(struct config_cert *cert);
 
+/* The host of a URL that the configuration's reader has accepted: without port, brackets or a dot at the
+ * end, in lower case. The caller frees. */
+char *config_url_host(const char *url);
+
 /* Where it is ordered. Borrowed from C, or static. */
 const char *config_directory(const struct config *c);
 /* Where a first order is rehearsed; NULL: nowhere. Borrowed from C, or static. */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_certs.h"
 #include "lib/mem.h"
 #include "lib/str.h"
 #include "tls.h"
@@ -17,28 +18,6 @@ static size_t add(char *out[TLS_SLOT_NAMES_MAX], size_t n, char *name)
     return n + 1;
 }
 
-/* The host of a URL that the configuration's reader has accepted. */
-static char *host_of(const char *url)
-{
-    const char *host = strstr(url, "://") + 3;
-    size_t len = strcspn(host, "/?#");
-    const char *at = memchr(host, '@', len);
-    if (at != NULL) {
-        len -= (size_t)(at + 1 - host);
-        host = at + 1;
-    }
-    if (host[0] == '[') {
-        host++;
-        len = strcspn(host, "]");
-    } else {
-        size_t colon = strcspn(host, ":");
-        len = colon < len ? colon : len;
-    }
-    struct str name = {.text = NULL};
-    str_append_n(&name, host, len);
-    return name.text;
-}
-
 size_t tls_slot_names(const struct config *c, char *out[TLS_SLOT_NAMES_MAX])
 {
     const char *urls[] = {c->core.url, c->dns_less.public_url};
@@ -51,7 +30,7 @@ size_t tls_slot_names(const struct config *c, char *out[TLS_SLOT_NAMES_MAX])
         n = add(out, n, star.text);
     }
     for (size_t i = 0; i < 2; i++) {
-        n = urls[i] != NULL ? add(out, n, host_of(urls[i])) : n;
+        n = urls[i] != NULL ? add(out, n, config_url_host(urls[i])) : n;
     }
     for (size_t i = 0; i < 2; i++) {
         n = addresses[i] != NULL ? add(out, n, mem_xstrdup(addresses[i])) : n;

@@ -44,7 +44,7 @@ static void hosts_of_urls(void **state)
         {"https://user:word@a.example/", "a.example"},
         {"https://[2001:db8::7]:8443/", "2001:db8::7"},
         {"https://192.0.2.9?x=@", "192.0.2.9"},
-        {"https://MC.example.com", "MC.example.com"},
+        {"https://MC.example.com.", "mc.example.com"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
