@@ -41,8 +41,10 @@ def key_forms(pem):
     key = serialization.load_pem_private_key(pem.encode(), None)
     scalar = key.private_numbers().private_value.to_bytes(32, "big")
     out = forms(scalar)
+    # Lines without an octet of it are the public key's, which requests and certificates have as well.
     for line in pem.splitlines():
-        if len(line) >= 24 and "-----" not in line:
+        if len(line) >= 24 and "-----" not in line and any(
+                scalar[i:i + 4] in base64.b64decode(line) for i in range(len(scalar) - 3)):
             out.add(line.encode())
     # The beginning of PKCS #8 is the same in every key, and no secret.
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
