@@ -320,6 +320,7 @@ class Renewing(harness.Dnsd):
             assert got.status == 200, got
             return got.json()["job"]
 
+        until("HTTPS answers", self.serial, 20, 0.02)  # a moment later than DNS after a start
         return until("a job is taken", taken, 20, 0.1)
 
     # -- what is stored --
