@@ -11,7 +11,8 @@
  * wildcard would stand in for, names that merely have others below them, types that the apex has not
  * got from the configuration) a row may say otherwise a moment later, while resolvers keep a "no"
  * for the negative TTL. So there it is SERVFAIL, and nothing of an alias that led there. The same
- * goes for names that a dated snapshot has not got.
+ * goes for names that a dated snapshot has not got, and for those that exist only because they are
+ * reserved: a validator would believe that there is no proof.
  */
 #include <string.h>
 
@@ -119,7 +120,8 @@ static bool is_settled(const struct zone_node *node)
 static void say_no(struct job *j, const struct zone_node *node)
 {
     const struct zone_snapshot *s = j->a->snapshot;
-    if ((s->provisional && !is_settled(node)) || (s->dated && node == NULL)) {
+    if ((s->provisional && !is_settled(node)) ||
+        (s->dated && (node == NULL || node->source == ZONE_RESERVED))) {
         write_nothing(j);
         j->rcode = RCODE_SERVFAIL;
         j->aa = false;

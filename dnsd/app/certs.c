@@ -22,11 +22,11 @@ static uint64_t on_revision(void *ctx)
     return zone_revision(c->app->zone);
 }
 
-/* Who has no part in a shared store cannot have our rows, alive or not. */
+/* Who has no part in a shared store cannot have our rows, alive or not. In a shared one a core that has
+ * not been heard yet may have begun to answer a moment ago. */
 static bool is_live(const struct app *a, const struct zone_core_info *info)
 {
-    return info->live && a->config.storages.engine_rqlite &&
-           peers_find(&a->peers, info->id) != NULL;
+    return info->live && a->config.storages.engine_rqlite;
 }
 
 static size_t on_cores(void *ctx, struct publisher_core *out, size_t max)
@@ -46,7 +46,8 @@ static size_t on_cores(void *ctx, struct publisher_core *out, size_t max)
         snprintf(core->id, sizeof core->id, "%s", info->id);
         snprintf(core->ip, sizeof core->ip, "%s", info->ip != NULL ? info->ip : "");
         snprintf(core->ipv6, sizeof core->ipv6, "%s", info->ipv6 != NULL ? info->ipv6 : "");
-        core->live = core->self || is_live(a, info);
+        core->live = core->self || (peer != NULL && is_live(a, info));
+        core->unheard = !core->self && peer == NULL && is_live(a, info);
         core->revision = core->self ? zone_revision(a->zone) : peer != NULL ? peer->revision : 0;
     }
     zone_snapshot_unref(s);

@@ -124,7 +124,7 @@ static void forget_servers(struct op *op)
     op->servers_count = 0;
 }
 
-static void add_server(struct op *op, const char *kind, const char *name,
+static void add_server(struct op *op, const char *kind, const char *name, bool may_be_silent,
                        const struct sockaddr_storage *address)
 {
     char label[WIRE_NAME_TEXT_MAX + 16];
@@ -134,7 +134,8 @@ static void add_server(struct op *op, const char *kind, const char *name,
     }
     snprintf(label, sizeof label, "%s %s", kind, name);
     op->servers[op->servers_count++] =
-        (struct prove_server){.label = mem_xstrdup(label), .address = *address};
+        (struct prove_server){
+            .label = mem_xstrdup(label), .address = *address, .may_be_silent = may_be_silent};
 }
 
 static void ask(struct op *op, prove_cb *cb)
@@ -192,12 +193,12 @@ static void ask_cores(struct op *op)
         struct sockaddr_storage addresses[2];
         size_t count = publisher_op_core_addresses(op, c, addresses);
         json_array_append_new(heard, core_json(c));
-        if (!c->live) {
+        if (!c->live && !c->unheard) {
             publisher_op_note(op, "core %s was not heard lately, and is not asked", c->id);
             continue;
         }
         for (size_t k = 0; k < count; k++) {
-            add_server(op, "core", c->id, &addresses[k]);
+            add_server(op, "core", c->id, c->unheard, &addresses[k]);
         }
     }
     ask(op, on_cores);
@@ -250,7 +251,7 @@ static void on_delegated(struct op *op)
     for (size_t i = 0; i < d->count; i++) {
         wire_name_to_text(&d->servers[i].name, name);
         for (size_t k = 0; k < d->servers[i].count; k++) {
-            add_server(op, "ns", name, &d->servers[i].addresses[k]);
+            add_server(op, "ns", name, false, &d->servers[i].addresses[k]);
         }
         if (d->servers[i].count == 0) {
             publisher_op_note(op, "ns %.200s has no address", name);

@@ -8,7 +8,7 @@
  *   told in the report and is no error; what is looked up and wrong is ERR_DENIED, with the remedy.
  * put: rows under the fence.
  * prove: first every core that is alive, at its own addresses (one without: by the revision that its
- *   heartbeat tells), then every NS of the parent at all its addresses. The set wanted is ours and what the
+ *   heartbeat tells), and those that were never heard, which may be silent; then every NS of the parent at all its addresses. The set wanted is ours and what the
  *   store has of others. HTTP-01: our own challenge port. ALPN-01: our own HTTPS port.
  * witnesses: INFO is a sentence, with ERR_OK too.
  * Reports: JSON objects; "notes" has what was not checked, and why.
@@ -36,6 +36,7 @@ struct publisher_core {
     char id[64];
     char ip[16], ipv6[46]; /* "" */
     bool live;             /* heard lately, or ourselves */
+    bool unheard;          /* never heard: it is new, or has no dnsd */
     bool self;
     uint64_t revision; /* its zone's, as it last told */
 };

@@ -887,11 +887,13 @@ static void what_may_be_new_is_not_denied(void **state)
         {"b.mc.example.com.", TYPE_A, NOD},
         {"bob.mc.example.com.", TYPE_A, FAIL},
         {"x.a.b.mc.example.com.", TYPE_TXT, FAIL},
+        {"_acme-challenge.mc.example.com.", TYPE_TXT, FAIL}, /* the proof may be one of them */
         {"evil-mc.example.com.", TYPE_A, "REFUSED rd|"},
     };
     static const struct row settled[] = {
         {"alice.mc.example.com.", TYPE_A, OK "= alice.mc.example.com. 300 A 192.0.2.1\n"},
         {"bob.mc.example.com.", TYPE_A, NX},
+        {"_acme-challenge.mc.example.com.", TYPE_TXT, NOD},
     };
     struct fixture f = provisional_of("apex mc.example.com\ncontact john.doe@example.org\nprimary "
                                       "dns1\nstatic www A - 203.0.113.7\nstatic a.b TXT - t\n",

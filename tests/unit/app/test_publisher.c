@@ -603,7 +603,10 @@ static void who_is_behind(void **state)
     t.core_rules[1][0].reply = "aa\n= " NAME ". TXT \"one\"";
     prove(dns_proofs, 2, 30, ERR_TIMEOUT, "core core-b (127.0.0.2:", "1 of 2 values");
     assert_non_null(strstr(got.info.text, "and 1 more are not right")); /* over TCP */
-    t.list[1].live = false; /* nobody listens to it, but the parent sends validators there */
+    t.list[1].live = false;
+    t.list[1].unheard = true; /* it has come a moment ago, and answers already */
+    prove(dns_proofs, 2, 30, ERR_TIMEOUT, "core core-b (127.0.0.2:", "1 of 2 values");
+    t.list[1].unheard = false; /* nobody listens to it, but the parent sends validators there */
     prove(dns_proofs, 2, 30, ERR_TIMEOUT, "ns dns1.mc.example.com. (127.0.0.2:",
           "core core-b was not heard lately, and is not asked");
     close_publisher();

@@ -105,6 +105,8 @@ static void on_proved(void *ctx, enum err e, const struct err_info *info, const 
 
 static const char *const values[] = {"two", "one"};
 
+static unsigned silent_servers; /* bits: which may be silent */
+
 static struct prove *begin(size_t servers_count, size_t names_count, int64_t wait_ms)
 {
     struct prove_server list[3];
@@ -114,6 +116,7 @@ static struct prove *begin(size_t servers_count, size_t names_count, int64_t wai
     for (size_t i = 0; i < 3; i++) {
         list[i].label = texts[i];
         list[i].address = addresses[i];
+        list[i].may_be_silent = (silent_servers >> i & 1) != 0;
     }
     names[0].values = values;
     names[0].count = 2;
@@ -303,6 +306,28 @@ static void nobody_there(void **state)
     servers[2] = dns_script_open(&loop, "127.0.0.1", 0, (struct dns_rule[]){{0}});
 }
 
+/* Of one that may be silent only its answers count. */
+static void silence_allowed(void **state)
+{
+    (void)state;
+    dns_script_close(servers[2]);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    silent_servers = 1u << 2;
+    begin(3, 1, 5000);
+    wait_end();
+    assert_int_equal(got.e, ERR_OK);
+    assert_non_null(strstr(got.report.text, "ns dns1.mc.example.com udp -- not checked: "));
+    assert_non_null(strstr(got.report.text, "ns dns1.mc.example.com tcp -- not checked: "));
+    servers[2] = dns_script_open(&loop, "127.0.0.1", 0, (struct dns_rule[]){{0}});
+    silent_servers = 1u << 1;
+    dns_script_rules(servers[1], (struct dns_rule[]){{NULL, NULL, NULL, "nxdomain"}, {0}});
+    begin(2, 1, 50);
+    wait_end();
+    assert_int_equal(got.e, ERR_TIMEOUT);
+    assert_non_null(strstr(got.info.text, "NXDOMAIN"));
+    silent_servers = 0;
+}
+
 /* The last test: in a network of its own, in which there is no way to anywhere. */
 static void no_way(void **state)
 {
@@ -392,6 +417,7 @@ int main(void)
         TEST(an_alias_with_the_values),
         TEST(right_in_the_end),
         TEST(nobody_there),
+        TEST(silence_allowed),
         TEST(silence_until_the_deadline),
         TEST(cancel),
         TEST(closed_under_it),
