@@ -90,6 +90,11 @@ class Certified(c.Cluster):
         """The ledger as new: so many renewals in a row are more than it allows."""
         self[1].execute(["DELETE FROM acme_attempt"])
 
+    def story(self):
+        """What is known of the orders there have been, for whoever reads of a failure."""
+        tried = self.rows("SELECT kind, outcome, core, problem, text FROM acme_attempt ORDER BY at_ms")
+        return "\n".join(["the ledger:", *(json.dumps(row) for row in tried), *(core.tail() for core in self)])
+
     # -- what is shown --
 
     def serials(self, cores=None):

@@ -419,6 +419,11 @@ def temp_folder():
     return path
 
 
+def take_away(folder):
+    """FOLDER is gone at one moment, though somebody may be writing into it."""
+    os.rename(folder, os.path.join(temp_folder(), "gone"))
+
+
 def remove_folders():
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)

@@ -35,7 +35,8 @@ else:
         took = watch.told("the first certificate")
         cluster.verified()
         cluster.clean()
-        assert cluster.ca.issued() == [serial] and cluster.ca.orders() == 1 and cluster.ca.invalid() == 0
+        assert (cluster.ca.issued(), cluster.ca.orders(), cluster.ca.invalid()) == ([serial], 1, 0), \
+            cluster.story()
         holder, term = cluster.lease()
         assert (holder, term) != ("", 0)
         assert len(cluster.rows("SELECT * FROM acme_account")) == 1
@@ -49,7 +50,7 @@ else:
         cluster.force(cluster[index])
         cluster.newest(count + 1)
         took = watch.told(f"asked for at {cluster[index].id}")
-        assert len(cluster.ca.issued()) == cluster.ca.orders() == count + 1
+        assert len(cluster.ca.issued()) == cluster.ca.orders() == count + 1, cluster.story()
         cluster.clean()
         cluster.verified()
         assert took < EVERYWHERE_S

@@ -3,7 +3,6 @@ readable for all, exchanged), a look (SIGHUP, or the next one by itself) makes t
 0600 in folders of 0700, a pair that fits; the listeners never show anything else. Links of stable
 names lead to them. Only three generations are kept. A second dnsd on the same folder is refused."""
 import os
-import shutil
 import stat
 
 import pytest
@@ -66,8 +65,8 @@ FAULTS = {
     "current deleted": lambda d: os.unlink(os.path.join(place(d), "current")),
     "current leads nowhere": lambda d: (os.unlink(os.path.join(place(d), "current")), os.symlink(
         "generations/00000099", os.path.join(place(d), "current"))),
-    "generation deleted": lambda d: shutil.rmtree(os.path.dirname(real(d, "privkey.pem"))),
-    "all deleted": lambda d: shutil.rmtree(place(d)),
+    "generation deleted": lambda d: harness.take_away(os.path.dirname(real(d, "privkey.pem"))),
+    "all deleted": lambda d: harness.take_away(place(d)),
     "chain emptied": lambda d: put(real(d, "fullchain.pem"), b""),
     "key cut off": lambda d: os.truncate(real(d, "privkey.pem"), 40),
     "key spoilt": lambda d: put(real(d, "privkey.pem"), b"\xff" * 300),
@@ -126,7 +125,7 @@ def test_a_folder_that_cannot_be_written(core):
     """A file where a folder has to be: told, and what is shown is shown on."""
     dnsd, _ = core
     serial = dnsd.serial()
-    shutil.rmtree(place(dnsd))
+    harness.take_away(place(dnsd))
     put(place(dnsd), b"")
     dnsd.reload()
     until("the status tells", lambda: acme.matched("wildcard." + DOMAIN, dnsd.trouble()), 30, 0.1)

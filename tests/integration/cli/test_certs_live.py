@@ -12,6 +12,7 @@ import signal
 import pytest
 
 import acme
+import harness
 import sealed
 import web
 from acme import WILDCARD
@@ -192,7 +193,7 @@ def test_rewrap(core):
     core.restart(new, old)
     assert "2 rewrapped, 0 had it already, 0 failed" in core.certs("rewrap").out
     assert sealed_with() == {ids[1]}
-    core.restart(new)
+    core.dnsd.stop()
     shutil.rmtree(core.dnsd.tls_dir)  # out of the row again, not out of the files
     core.restart(new)
     core.dnsd.wait_serial(lambda s: s == serial)
@@ -250,7 +251,7 @@ def test_the_files_cannot_be_written(core):
     """Somebody has put something else there: told until it is gone, and what is shown goes on."""
     serial = core.dnsd.serial()
     place = os.path.join(core.dnsd.tls_dir, "wildcard.mc.example.com")
-    shutil.rmtree(place)
+    harness.take_away(place)
     with open(place, "w", encoding="ascii"):
         pass
     core.dnsd.process.signal(signal.SIGHUP)
