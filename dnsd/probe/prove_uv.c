@@ -137,7 +137,8 @@ static void on_answer(void *ctx, enum err e, const struct err_info *info,
         snprintf(c->answer, sizeof c->answer, "not checked: no IPv6 from here");
     } else if (c->server->may_be_silent && err_is_transient(e)) {
         c->state = CELL_SKIPPED;
-        snprintf(c->answer, sizeof c->answer, "not checked: %.*s", PROVE_ANSWER_MAX - 20, info->text);
+        snprintf(c->answer, sizeof c->answer, "not checked: %.*s", PROVE_ANSWER_MAX - 20,
+                 info->text);
     } else {
         snprintf(c->answer, sizeof c->answer, "%.*s", PROVE_ANSWER_MAX - 1, info->text);
     }

@@ -18,7 +18,8 @@
 struct prove_server {
     const char *label; /* "core core-b", "ns dns1.mc.example.com" */
     struct sockaddr_storage address;
-    bool may_be_silent; /* what it answers must be right, but that it does not answer is no failure */
+    bool
+        may_be_silent; /* what it answers must be right, but that it does not answer is no failure */
 };
 struct prove_name {
     struct wire_name name;
