@@ -30,7 +30,7 @@
 #include <uv.h>
 
 #include "lib/err.h"
-#include "lib/tls_context.h"
+#include "lib/tls.h"
 
 struct http_server;
 struct http_request;
@@ -59,7 +59,7 @@ struct http_site {
     size_t count;
     void *ctx; /* borrowed: the handlers' */
 };
-#define HTTP_SITES_MAX  2
+#define HTTP_SITES_MAX  3
 #define HTTP_ROUTES_MAX 32 /* of one site */
 
 struct http_limits {
@@ -89,6 +89,8 @@ enum err http_server_listen(struct http_server *s, int fd, unsigned site, bool t
                             struct err_info *info) MUST_USE;
 /* Whoever comes from now on is shown CONTEXT; a reference is taken. */
 void http_server_use_tls(struct http_server *s, struct tls_context *context);
+/* The same for those who come to SITE alone, which has a face of its own from now on. */
+void http_server_use_site_tls(struct http_server *s, unsigned site, struct tls_context *context);
 /* Listens no more; what is under way is finished, bounded by drain_ms; then DONE (may be NULL). A
  * handler may still answer until then. */
 void http_server_close(struct http_server *s, void (*done)(void *ctx), void *ctx);
@@ -115,6 +117,8 @@ const char *http_request_body(const struct http_request *r, size_t *len);
  * of X-Forwarded-For, if it is one. */
 const char *http_request_peer(const struct http_request *r);
 bool http_request_is_tls(const struct http_request *r);
+/* Whose certificate came with the connection; false: nobody's. */
+bool http_request_tls_peer(const struct http_request *r, struct tls_peer *out);
 bool http_request_gone(const struct http_request *r);
 
 struct http_header {

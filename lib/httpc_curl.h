@@ -41,10 +41,17 @@
 struct httpc;
 
 struct httpc_options {
-    const char *user_agent;   /* NULL: dnsd */
-    const char *ca_file;      /* https: trust these and no others, read once. NULL: the system's,
+    const char *user_agent; /* NULL: dnsd */
+    const char *ca_file;    /* https: trust these and no others, read once. NULL: the system's,
                                  read on the loop at the first https request (20 ms), and again
                                  a day later, because the system renews them */
+    /* https: what we show to a server that asks (mutual TLS); PEM files, read at each connection. Both or
+     * none. */
+    const char *cert_file, *key_file;
+    /* https: believe a server whose public key is one of these (base64 of SHA-256, RFC 7469 §2.4), whoever
+     * signed it and whatever it is called, and nobody else. NULL: go by ca_file. */
+    const char *const *pins;
+    size_t pins_count;
     unsigned connections_max; /* at a time; further requests wait their turn. 0: 4 */
 };
 /* Reads ca_file, so it blocks: boot only. ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT, ERR_IO: ca_file;

@@ -28,6 +28,7 @@
 enum tls_use {
     TLS_USE_DOT,  /* "dot" (RFC 7858, RFC 9539) */
     TLS_USE_HTTP, /* "h2", "http/1.1" */
+    TLS_USE_PLAIN /* none: what a peer offers is not looked at */
 };
 
 enum tls_state {
@@ -63,6 +64,15 @@ bool tls_conn_resumed(const struct tls_conn *c);
 bool tls_conn_is_h2(const struct tls_conn *c);    /* "h2" was agreed on */
 bool tls_conn_is_proof(const struct tls_conn *c); /* "acme-tls/1" was: nothing more is to be said */
 const char *tls_conn_version(const struct tls_conn *c); /* "TLSv1.3" */
+/* Who the peer is, by the certificate that it has shown and that was found good. After TLS_OPEN. False: it has
+ * shown none. A resumed session has the one it began with. */
+struct tls_peer {
+    char name[256];  /* common name; longer ones are cut */
+    char serial[41]; /* hex, lower case */
+    char sha256[65]; /* of its DER, hex */
+    int64_t not_after_ms;
+};
+bool tls_conn_peer(const struct tls_conn *c, struct tls_peer *out);
 /* Why it failed, for counting and the debug log; "": it has not. */
 const char *tls_conn_failure(const struct tls_conn *c);
 

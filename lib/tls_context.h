@@ -35,6 +35,11 @@ struct tls_context_options {
     struct tls_pair *const *proofs;     /* references are taken */
     size_t proofs_count;                /* up to TLS_CONTEXT_PROOFS_MAX */
     const struct tls_context *previous; /* NULL: none. Borrowed for the call */
+    /* PEM of those who sign clients' certificates: clients are asked for one, and who shows one that is not
+     * signed by these or is not valid now is refused. NULL: nobody is asked. */
+    const void *client_ca;
+    size_t client_ca_len;
+    bool client_must; /* ... and who shows none is refused, too */
 };
 /* Some hundred microseconds. ERR_LIMIT, ERR_NOMEM, ERR_IO (OpenSSL refuses: INFO says why). */
 enum err tls_context_new(const struct tls_context_options *options, struct tls_context **out,

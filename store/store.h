@@ -548,6 +548,125 @@ typedef void store_records_cb(void *ctx, enum err e, const struct err_info *info
 void store_records_list(struct store *s, const char *after, size_t max, store_records_cb *cb,
                         void *ctx);
 
+/* ---- joining: how a core comes in, and goes (docs/design/0006-joining.md) ----------------------- */
+
+/* join_token: what a newcomer proves itself with, once. */
+struct store_token {
+    const char *hash;                /* SHA-256 in hex (cluster/token.h) */
+    const char *core;                /* whom it is for; "": anybody (then the first one's) */
+    int64_t issued_ms, expires_ms;   /* wall clock, as all here */
+    int64_t consumed_ms, revoked_ms; /* 0: not */
+    const char *consumed_by;         /* fingerprint of the node's certificate; "" */
+    const char *consumed_from;       /* address; "" */
+};
+#define STORE_TOKENS_MAX  1000                            /* at a time; more are ERR_LIMIT */
+#define STORE_TOKENS_KEEP ((int64_t)7 * 24 * 3600 * 1000) /* after they ended */
+typedef void store_tokens_cb(void *ctx, enum err e, const struct err_info *info,
+                             const struct store_token *list, size_t count);
+/* BACKEND_LATEST; all of them, the oldest first. */
+void store_tokens_list(struct store *s, store_tokens_cb *cb, void *ctx);
+/* Takes out those that ended (consumed, revoked or expired) STORE_TOKENS_KEEP before NOW_MS. */
+void store_tokens_purge(struct store *s, int64_t now_ms, store_done_cb *cb, void *ctx);
+
+/* node_cert: the certificates that the cluster's CA has given. */
+struct store_node_cert {
+    const char *serial; /* hex, lower case */
+    const char *core;
+    const char *fingerprint; /* SHA-256 of the DER, hex */
+    int64_t issued_ms, expires_ms;
+    int64_t revoked_ms; /* 0: it counts */
+    const char *reason; /* of that; "" */
+};
+#define STORE_NODE_CERTS_KEEP ((int64_t)30 * 24 * 3600 * 1000) /* after they expired */
+/* Adds it. ERR_CONFLICT: there is one with this serial. Those that expired long before its issue go. */
+void store_node_cert_put(struct store *s, const struct store_node_cert *cert, store_done_cb *cb,
+                         void *ctx);
+typedef void store_node_certs_cb(void *ctx, enum err e, const struct err_info *info,
+                                 const struct store_node_cert *list, size_t count);
+/* Of CORE (NULL: all), of this node, the newest first. REVOKED: only those that are revoked and have not
+ * expired before NOW_MS. At most 4096. */
+void store_node_certs_list(struct store *s, const char *core, bool revoked, int64_t now_ms,
+                           store_node_certs_cb *cb, void *ctx);
+/* Revokes those of CORE that are not, or of them the one with SERIAL (NULL: all). TALLY: updated. */
+void store_node_certs_revoke(struct store *s, const char *core, const char *serial, int64_t now_ms,
+                             const char *reason, store_tally_cb *cb, void *ctx);
+
+/* admission: a core that was let in and has not arrived. */
+enum store_admission_state {
+    STORE_ADMISSION_NONE,
+    STORE_ADMISSION_ISSUED, /* there is a bundle, or a token */
+    STORE_ADMISSION_ACKED /* the core has shown its token; it makes itself available when it can */
+};
+struct store_admission {
+    const char *core;
+    enum store_admission_state state;
+    const char *token;       /* its hash */
+    const char *serial;      /* of the node's certificate */
+    const char *fingerprint; /* of the same */
+    bool created;            /* the core's row came with it, and goes with it */
+    int64_t issued_ms, acked_ms;
+};
+/* All that lets a core in, in one transaction: core-info/<id> with available false, the token, the
+ * certificate, the admission. What an earlier attempt left of the same core (an admission that is ISSUED) is
+ * put in its place: its token and certificate are revoked. ERR_CONFLICT: the id is a core's already, or an
+ * address is (INFO says which), unless REPLACE: then that core's tokens and certificates are revoked, its
+ * row is overwritten and remembered for _withdraw(), and its users stay. */
+struct store_letting {
+    struct store_core core;
+    struct store_token token;
+    struct store_node_cert cert;
+    bool replace;
+    int64_t now_ms;
+};
+void store_admission_issue(struct store *s, const struct store_letting *l, store_done_cb *cb,
+                           void *ctx);
+/* BACKEND_LATEST. ERR_NOTFOUND: none. */
+typedef void store_admission_cb(void *ctx, enum err e, const struct err_info *info,
+                                const struct store_admission *a);
+void store_admission_get(struct store *s, const char *core, store_admission_cb *cb, void *ctx);
+
+/* A token is shown. One conditional statement consumes it; all else is looked at only to say why not. */
+struct store_ack {
+    const char *hash, *core, *fingerprint, *from; /* FROM: the address it came from */
+    int64_t now_ms;
+};
+enum store_acked {
+    STORE_ACKED,
+    STORE_ACK_AGAIN, /* by the same core, with the same certificate, from the same address: fine */
+    STORE_ACK_UNKNOWN, /* no such token */
+    STORE_ACK_EXPIRED,
+    STORE_ACK_REVOKED,
+    STORE_ACK_CONSUMED,   /* by another, or from elsewhere */
+    STORE_ACK_OTHER_CORE, /* bound to another core; not consumed */
+    STORE_ACK_OTHER_CERT, /* not the certificate that was issued with it; not consumed */
+    STORE_ACK_NO_CORE     /* the core has no row or no admission any more; not consumed */
+};
+typedef void store_ack_cb(void *ctx, enum err e, const struct err_info *info, enum store_acked how);
+void store_admission_ack(struct store *s, const struct store_ack *ack, store_ack_cb *cb, void *ctx);
+
+/* The core has arrived: its row gets AVAILABLE, the admission goes, in one transaction. ERR_CONFLICT: there
+ * is no ACKED admission of it. */
+void store_admission_finish(struct store *s, const char *core, bool available, store_done_cb *cb,
+                            void *ctx);
+
+/* Takes an admission back that is ISSUED, or ACKED and not finished: tokens and certificates of CORE are
+ * revoked, the row goes if it came with the admission, or is again what it was. Without an admission only
+ * live tokens of CORE are revoked. IP: a row dns-record/<core> that is exactly this one address goes, too
+ * (NULL: none is looked at). */
+struct store_withdrawn {
+    size_t tokens, certs;
+    bool core_deleted, core_restored, record_deleted;
+};
+typedef void store_withdraw_cb(void *ctx, enum err e, const struct err_info *info,
+                               const struct store_withdrawn *w);
+void store_admission_withdraw(struct store *s, const char *core, const char *ip, int64_t now_ms,
+                              store_withdraw_cb *cb, void *ctx);
+
+/* store_core_delete(), and with it in the same transaction: tokens and certificates revoked, admission gone,
+ * heartbeat gone, and dns-record/<id> if it is exactly the core's own address. */
+void store_core_retire(struct store *s, const char *id, bool force, int64_t now_ms,
+                       store_withdraw_cb *cb, void *ctx);
+
 /* ---- heartbeats: one row per core, outside the feed ------------------------------------------- */
 
 /* What a core tells of itself from time to time. Writing one is no change of the zone: it takes no

@@ -27,7 +27,8 @@ static void set_defaults(struct config *c)
     c->lets_encrypt.check_delegation = true;
     c->lets_encrypt.tls_dir = mem_xstrdup("/var/lib/dnsd/tls");
     c->http.challenge_port = 80;
-    c->cluster.ca_path = mem_xstrdup("/etc/dnsd/ca");
+    c->cluster.ca_path = mem_xstrdup("/var/lib/dnsd/ca");
+    c->cluster.tls_dir = mem_xstrdup("/var/lib/dnsd/cluster");
     c->cluster.join_port = 9090;
     c->storages.sqlite_path = mem_xstrdup("/var/lib/dnsd/platform.db");
     c->storages.rqlite.url = mem_xstrdup("http://localhost:4001");
@@ -232,6 +233,8 @@ void config_free(struct config *c)
     free(c->http.key_file);
     wipe(c->auth.admin_access_key);
     free(c->cluster.ca_path);
+    free(c->cluster.tls_dir);
+    config_list_free(&c->cluster.members);
     free(c->storages.sqlite_path);
     free(c->storages.rqlite.url);
     free(c->storages.rqlite.bin_path);

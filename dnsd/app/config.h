@@ -95,9 +95,10 @@ struct config {
         char *admin_access_key; /* secret */
     } auth;
     struct {
-        char *ca_path;
+        char *ca_path, *tls_dir;
+        struct config_list members; /* addresses of cores to join; default none */
         bool discovery_enabled;
-        uint16_t join_port;
+        uint16_t join_port; /* 0: off; open only where the CA is */
     } cluster;
     struct {
         bool engine_rqlite;

@@ -124,6 +124,11 @@ static void read_ipv6_list(struct cfg *c, const struct cfg_node *node, void *fie
     read_list(c, node, field, config_is_listen_ipv6, false);
 }
 
+static void read_ip_list(struct cfg *c, const struct cfg_node *node, void *field)
+{
+    read_list(c, node, field, config_is_ip, false);
+}
+
 static void read_server_list(struct cfg *c, const struct cfg_node *node, void *field)
 {
     read_list(c, node, field, config_is_server, false);
@@ -462,6 +467,8 @@ static const struct cfg_section tokens_section = {.strict = CFG_OURS, .keys = to
 static const struct cfg_key cluster_keys[] = {
     SECTION("ca", &ca_section),
     SECTION("tokens", &tokens_section),
+    TEXT("tlsDir", cluster.tls_dir, config_is_absolute_path),
+    CUSTOM("members", cluster.members, read_ip_list),
     BOOLEAN("discoveryEnabled", cluster.discovery_enabled),
     NUMBER("joinPort", cluster.join_port, 0, PORT_MAX),
     IGNORED("apiWorkers", NULL),

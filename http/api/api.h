@@ -62,6 +62,11 @@ struct api_ready {
     const char *reason; /* why not, in a sentence for operators; NULL when ready */
 };
 
+/* CERT and CA are PEM, borrowed until it returns; NULL on errors. ERR_DENIED: that core gets none (INFO says
+ * why), ERR_MALFORMED: the request is none; else it may go through later. */
+typedef void api_signed_cb(void *cb_ctx, enum err e, const struct err_info *info, const char *cert,
+                           const char *ca);
+
 struct api_daemon {
     void (*env)(void *ctx, struct api_env *out); /* borrowed until we return to the loop */
     void (*ready)(void *ctx, struct api_ready *out);
@@ -72,6 +77,13 @@ struct api_daemon {
     void (*challenge)(void *ctx, const char *client, const char *token, unsigned status);
     /* A renewal was asked for (store_job_ask()). NULL: nobody wants to know. */
     void (*renew)(void *ctx);
+    /* ---- joining (docs/design/0006-joining.md) ---- */
+    /* CORE asks for a certificate for the key of CSR (PEM). CB is called later, once. NULL: the CA is not
+     * here. */
+    void (*sign)(void *ctx, const char *core, const char *csr, size_t csr_len, api_signed_cb *cb,
+                 void *cb_ctx);
+    /* A node's certificate with this serial number counts no more. NULL: nobody knows. */
+    bool (*revoked)(void *ctx, const char *serial);
     void *ctx;
     const struct clk *clock; /* borrowed; NULL: the machine's */
 };
@@ -85,5 +97,8 @@ void api_free(struct api *a);
 /* The site of http.port, and of http.challengePort. Borrowed from A. */
 struct http_site api_site(struct api *a);
 struct http_site api_challenge_site(struct api *a);
+/* The site of cluster.joinPort: POST /system/admin/cores/ack for everybody with a token, POST
+ * /cluster/node-certificate for a core with its certificate, and nothing else. */
+struct http_site api_cluster_site(struct api *a);
 
 #endif

@@ -115,7 +115,9 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(c.http.challenge_port, 0);
     assert_int_equal(c.http.dot_port, 0);
     assert_null(c.auth.admin_access_key);
-    assert_string_equal(c.cluster.ca_path, "/etc/dnsd/ca");
+    assert_string_equal(c.cluster.ca_path, "/var/lib/dnsd/ca");
+    assert_string_equal(c.cluster.tls_dir, "/var/lib/dnsd/cluster");
+    assert_int_equal(c.cluster.members.count, 0);
     assert_int_equal(c.cluster.join_port, 9090);
     assert_false(c.storages.engine_rqlite);
     assert_string_equal(c.storages.sqlite_path, "/var/lib/dnsd/platform.db");
