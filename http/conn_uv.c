@@ -237,7 +237,7 @@ static bool set_up(struct http_conn *c, enum http_conn_kind kind)
 {
     h1_init(&c->h1, c->s->limits.header_max);
     if (kind == HTTP_CONN_TLS) {
-        c->tls = tls_conn_new(c->s->tls, TLS_USE_HTTP);
+        c->tls = tls_conn_new(http_server_tls(c->s, c->site), TLS_USE_HTTP);
         return c->tls != NULL;
     }
     c->opened = true;

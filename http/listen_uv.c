@@ -92,7 +92,7 @@ enum err http_server_listen(struct http_server *s, int fd, unsigned site, bool t
 {
     struct http_listener *l = calloc(1, sizeof *l);
     int rc = l == NULL ? ENOMEM : listen(fd, BACKLOG) != 0 ? errno : 0;
-    assert(!tls || s->tls != NULL);
+    assert(!tls || http_server_tls(s, site) != NULL);
     rc = rc == 0 ? -uv_poll_init(s->loop, &l->poll, fd) : rc;
     if (rc != 0) {
         free(l);

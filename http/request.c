@@ -61,6 +61,11 @@ bool http_request_is_tls(const struct http_request *r)
     return r->is_tls;
 }
 
+bool http_request_is_local(const struct http_request *r)
+{
+    return r->is_local;
+}
+
 bool http_request_gone(const struct http_request *r)
 {
     return r->stream == NULL;

@@ -84,7 +84,7 @@ enum err http_server_open(uv_loop_t *loop, const struct http_site *sites, size_t
                           const struct http_limits *limits, struct http_server **out,
                           struct err_info *info) MUST_USE;
 /* Listens on FD (bound, non-blocking; the server's from here on, also on an error). TLS: connections
- * begin with a handshake; http_server_use_tls() must have been called. ERR_IO. */
+ * begin with a handshake; there must be a context, of everybody's or of the site's own. ERR_IO. */
 enum err http_server_listen(struct http_server *s, int fd, unsigned site, bool tls,
                             struct err_info *info) MUST_USE;
 /* Whoever comes from now on is shown CONTEXT; a reference is taken. */
@@ -117,7 +117,9 @@ const char *http_request_body(const struct http_request *r, size_t *len);
  * of X-Forwarded-For, if it is one. */
 const char *http_request_peer(const struct http_request *r);
 bool http_request_is_tls(const struct http_request *r);
-/* Whose certificate came with the connection; false: nobody's. */
+/* The connection comes from this machine: whoever asks, it is a proxy here that says so. */
+bool http_request_is_local(const struct http_request *r);
+/* Whose certificate came with the connection; false: nobody's, or the connection is gone. */
 bool http_request_tls_peer(const struct http_request *r, struct tls_peer *out);
 bool http_request_gone(const struct http_request *r);
 

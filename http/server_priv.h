@@ -62,9 +62,10 @@ struct http_server {
     size_t sites_count;
     struct http_limits limits;
     struct http_counters counters;
-    struct tls_context *tls;         /* shared: our reference; NULL: none yet */
-    struct h2_setup *h2;             /* owned */
-    struct http_listener *listeners; /* owned */
+    struct tls_context *tls;                      /* shared: our reference; NULL: none yet */
+    struct tls_context *site_tls[HTTP_SITES_MAX]; /* the same; NULL: the site shows `tls` */
+    struct h2_setup *h2;                          /* owned */
+    struct http_listener *listeners;              /* owned */
 
     /* connections */
     struct http_conn_list idle, busy;
@@ -103,6 +104,8 @@ void http_server_wake(struct http_server *s);
 /* A connection has come or gone. */
 void http_server_count(struct http_server *s);
 uint64_t http_server_now(const struct http_server *s);
+/* What those are shown who come to SITE; NULL: nothing yet. Borrowed. */
+struct tls_context *http_server_tls(const struct http_server *s, unsigned site);
 
 /* ---- listening: listen_uv.c ------------------------------------------------------------------ */
 
@@ -246,7 +249,7 @@ struct http_request {
     char *body; /* owned */
     size_t body_len, body_cap, body_max;
     size_t held;
-    bool lent, is_tls;
+    bool lent, is_tls, is_local;
     char peer[HTTP_PEER_MAX];
 };
 

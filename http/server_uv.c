@@ -73,6 +73,7 @@ enum err http_server_open(uv_loop_t *loop, const struct http_site *sites, size_t
     }
     s->loop = loop;
     s->limits = *limits;
+    s->sites_count = sites_count;
     for (size_t i = 0; i < sites_count; i++) {
         assert(sites[i].count <= HTTP_ROUTES_MAX);
         s->sites[i] = sites[i];
@@ -88,11 +89,27 @@ enum err http_server_open(uv_loop_t *loop, const struct http_site *sites, size_t
     return ERR_OK;
 }
 
+static void use(struct tls_context **slot, struct tls_context *context)
+{
+    struct tls_context *old = *slot;
+    *slot = tls_context_ref(context);
+    tls_context_unref(old);
+}
+
 void http_server_use_tls(struct http_server *s, struct tls_context *context)
 {
-    struct tls_context *old = s->tls;
-    s->tls = tls_context_ref(context);
-    tls_context_unref(old);
+    use(&s->tls, context);
+}
+
+void http_server_use_site_tls(struct http_server *s, unsigned site, struct tls_context *context)
+{
+    assert(site < s->sites_count);
+    use(&s->site_tls[site], context);
+}
+
+struct tls_context *http_server_tls(const struct http_server *s, unsigned site)
+{
+    return s->site_tls[site] != NULL ? s->site_tls[site] : s->tls;
 }
 
 const struct http_counters *http_server_counters(const struct http_server *s)
@@ -149,6 +166,9 @@ void http_server_handle_gone(struct http_server *s)
     void *ctx = s->ctx;
     h2_setup_free(s->h2);
     tls_context_unref(s->tls);
+    for (unsigned i = 0; i < HTTP_SITES_MAX; i++) {
+        tls_context_unref(s->site_tls[i]);
+    }
     free(s);
     if (done != NULL) {
         done(ctx);

@@ -26,6 +26,7 @@ static struct http_request *request_new(struct http_conn *c)
         r->site = &c->s->sites[c->site];
         r->site_index = c->site;
         r->is_tls = c->is_tls;
+        r->is_local = http_peer_is_local(&c->peer);
         r->match.index = HTTP_ROUTES_MAX;
         http_head_init(&r->head, c->s->limits.header_max);
         http_peer_text(&c->peer, r->peer);
@@ -132,7 +133,7 @@ static void find_peer(struct http_request *r)
             value = r->head.fields[i - 1].value;
         }
     }
-    if (value == NULL || !http_peer_is_local(&r->c->peer)) {
+    if (value == NULL || !r->is_local) {
         return;
     }
     const char *comma = strrchr(value, ',');
