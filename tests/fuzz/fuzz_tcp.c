@@ -53,7 +53,7 @@ static void must(bool ok, const char *what)
 
 /* The stranger: TLS' side of it if there is one, and the socket. */
 struct client {
-    struct tls_peer *peer; /* NULL: plain */
+    struct tls_caller *peer; /* NULL: plain */
     int fd;
     size_t got;
 };

@@ -79,7 +79,7 @@ static void in_an_open_connection(struct tls_conn *c, const uint8_t *data, size_
                                   size_t piece, int version)
 {
     static uint8_t sealed[4 * INPUT_MAX];
-    struct tls_peer *p = tls_peer_new(&(struct tls_peer_options){.version = version});
+    struct tls_caller *p = tls_peer_new(&(struct tls_peer_options){.version = version});
     must(tls_peer_run(p, c, SIZE_MAX) && tls_conn_state(c) == TLS_OPEN, "no handshake");
     size_t expected = 0;
     for (size_t at = 0; at < size;) {

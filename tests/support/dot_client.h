@@ -16,7 +16,7 @@
 
 struct dot_client {
     struct net_fixture *f; /* borrowed */
-    struct tls_peer *peer;
+    struct tls_caller *peer;
     int fd;
     bool eof;         /* the server's side of the socket has ended */
     unsigned records; /* of answers that have come */

@@ -11,7 +11,7 @@
 
 struct http_tls {
     struct http_fixture *f; /* borrowed */
-    struct tls_peer *peer;
+    struct tls_caller *peer;
     int fd;
     bool eof; /* the server's side of the socket has ended */
 };

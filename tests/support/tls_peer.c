@@ -166,7 +166,7 @@ struct tls_context *tls_context_for(const char *names)
 
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct tls_peer *p = SSL_get_app_data(ssl);
+    struct tls_caller *p = SSL_get_app_data(ssl);
     SSL_SESSION_free(p->session);
     p->session = session;
     return 1; /* the reference is ours */
@@ -174,15 +174,15 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 
 static void on_info(const SSL *ssl, int where, int value)
 {
-    struct tls_peer *p = SSL_get_app_data(ssl);
+    struct tls_caller *p = SSL_get_app_data(ssl);
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
         p->alert = SSL_alert_desc_string_long(value);
     }
 }
 
-struct tls_peer *tls_peer_new(const struct tls_peer_options *o)
+struct tls_caller *tls_peer_new(const struct tls_peer_options *o)
 {
-    struct tls_peer *p = mem_xalloc(sizeof *p);
+    struct tls_caller *p = mem_xalloc(sizeof *p);
     p->ctx = SSL_CTX_new(TLS_client_method());
     assert_non_null(p->ctx);
     SSL_CTX_set_session_cache_mode(p->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -215,7 +215,7 @@ struct tls_peer *tls_peer_new(const struct tls_peer_options *o)
     return p;
 }
 
-void tls_peer_free(struct tls_peer *p)
+void tls_peer_free(struct tls_caller *p)
 {
     /* OpenSSL takes back the session of a connection that was not ended. */
     SSL_set_shutdown(p->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -226,7 +226,7 @@ void tls_peer_free(struct tls_peer *p)
 }
 
 /* What one side has for the other, in pieces. Returns whether anything moved. */
-static bool to_server(struct tls_peer *p, struct tls_conn *c, size_t step)
+static bool to_server(struct tls_caller *p, struct tls_conn *c, size_t step)
 {
     uint8_t piece[16384];
     bool moved = false;
@@ -239,7 +239,7 @@ static bool to_server(struct tls_peer *p, struct tls_conn *c, size_t step)
     return moved;
 }
 
-static bool to_client(struct tls_peer *p, struct tls_conn *c, size_t step)
+static bool to_client(struct tls_caller *p, struct tls_conn *c, size_t step)
 {
     const uint8_t *bytes;
     bool moved = false;
@@ -251,7 +251,7 @@ static bool to_client(struct tls_peer *p, struct tls_conn *c, size_t step)
     return moved;
 }
 
-bool tls_peer_run(struct tls_peer *p, struct tls_conn *c, size_t step)
+bool tls_peer_run(struct tls_caller *p, struct tls_conn *c, size_t step)
 {
     uint8_t octet;
     bool moved;
@@ -272,13 +272,13 @@ bool tls_peer_run(struct tls_peer *p, struct tls_conn *c, size_t step)
     return true;
 }
 
-void tls_peer_say(struct tls_peer *p, struct tls_conn *c, const char *text)
+void tls_peer_say(struct tls_caller *p, struct tls_conn *c, const char *text)
 {
     assert_int_equal(SSL_write(p->ssl, text, (int)strlen(text)), strlen(text));
     to_server(p, c, SIZE_MAX);
 }
 
-const char *tls_peer_heard(struct tls_peer *p, struct tls_conn *c)
+const char *tls_peer_heard(struct tls_caller *p, struct tls_conn *c)
 {
     size_t len = 0, n;
     to_client(p, c, SIZE_MAX);
@@ -291,12 +291,12 @@ const char *tls_peer_heard(struct tls_peer *p, struct tls_conn *c)
     return p->heard;
 }
 
-bool tls_peer_ended(const struct tls_peer *p)
+bool tls_peer_ended(const struct tls_caller *p)
 {
     return (SSL_get_shutdown(p->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
-const char *tls_peer_saw(struct tls_peer *p)
+const char *tls_peer_saw(struct tls_caller *p)
 {
     X509 *x = SSL_get0_peer_certificate(p->ssl);
     p->saw[0] = '\0';
@@ -306,7 +306,7 @@ const char *tls_peer_saw(struct tls_peer *p)
     return p->saw;
 }
 
-const char *tls_peer_alert(const struct tls_peer *p)
+const char *tls_peer_alert(const struct tls_caller *p)
 {
     return p->alert;
 }

@@ -42,7 +42,7 @@ struct tls_context *tls_context_for(const char *names);
 
 /* ---- the client ---------------------------------------------------------------------------- */
 
-struct tls_peer {
+struct tls_caller {
     SSL_CTX *ctx;
     SSL *ssl;
     BIO *in, *out;        /* the SSL's */
@@ -58,21 +58,21 @@ struct tls_peer_options {
         *groups;          /* ALPN as on the wire; NULL: as OpenSSL likes */
     SSL_SESSION *session; /* to resume; NULL: none */
 };
-struct tls_peer *tls_peer_new(const struct tls_peer_options *o);
-void tls_peer_free(struct tls_peer *p);
+struct tls_caller *tls_peer_new(const struct tls_peer_options *o);
+void tls_peer_free(struct tls_caller *p);
 
 /* Moves octets both ways in pieces of at most STEP until nothing moves, with the client's handshake
  * in between. What the client said waits in the server, unread. False: the client has failed. */
-bool tls_peer_run(struct tls_peer *p, struct tls_conn *c, size_t step);
+bool tls_peer_run(struct tls_caller *p, struct tls_conn *c, size_t step);
 /* The client writes TEXT, and it is moved. */
-void tls_peer_say(struct tls_peer *p, struct tls_conn *c, const char *text);
+void tls_peer_say(struct tls_caller *p, struct tls_conn *c, const char *text);
 /* What the client has to read now, terminated; the peer's until the next call. */
-const char *tls_peer_heard(struct tls_peer *p, struct tls_conn *c);
+const char *tls_peer_heard(struct tls_caller *p, struct tls_conn *c);
 /* The server's close_notify has come. */
-bool tls_peer_ended(const struct tls_peer *p);
+bool tls_peer_ended(const struct tls_caller *p);
 /* The CN of the certificate it was shown. */
-const char *tls_peer_saw(struct tls_peer *p);
+const char *tls_peer_saw(struct tls_caller *p);
 /* The fatal alert that it was sent, as OpenSSL names it ("no application protocol"); "": none. */
-const char *tls_peer_alert(const struct tls_peer *p);
+const char *tls_peer_alert(const struct tls_caller *p);
 
 #endif

@@ -342,7 +342,7 @@ static void a_validator_is_shown_the_digest(void **state)
     assert_true(about->not_before_ms < FROM_MS && about->not_after_ms > FROM_MS);
     struct tls_context *context = tls_context_of(&pair, 1, NULL);
     struct tls_conn *c = tls_conn_new(context, TLS_USE_HTTP);
-    struct tls_peer *p = tls_peer_new(&(struct tls_peer_options){.sni = "a.example"});
+    struct tls_caller *p = tls_peer_new(&(struct tls_peer_options){.sni = "a.example"});
     assert_true(tls_peer_run(p, c, SIZE_MAX));
     expect_acme_identifier(SSL_get0_peer_certificate(p->ssl));
     tls_peer_free(p);

@@ -123,7 +123,7 @@ static void a_client_is_shown_it(void **state)
     struct tls_pair *pair = make(names, 1);
     struct tls_context *context = tls_context_of(&pair, 1, NULL);
     struct tls_conn *c = tls_conn_new(context, TLS_USE_HTTP);
-    struct tls_peer *p = tls_peer_new(&(struct tls_peer_options){.sni = "a.example"});
+    struct tls_caller *p = tls_peer_new(&(struct tls_peer_options){.sni = "a.example"});
     assert_true(tls_peer_run(p, c, SIZE_MAX));
     assert_string_equal(tls_peer_saw(p), "dnsd placeholder");
     X509 *x = SSL_get0_peer_certificate(p->ssl);

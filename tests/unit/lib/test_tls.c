@@ -30,7 +30,7 @@ static uint8_t big[BIG];
 
 /* The connection of each test, and its client. */
 static struct tls_conn *c;
-static struct tls_peer *p;
+static struct tls_caller *p;
 
 static int make_context(void **state)
 {
@@ -674,7 +674,7 @@ static void what_an_idle_connection_holds(void **state)
     for (size_t v = 0; v < COUNT(versions); v++) {
         size_t before = memory_in_use();
         struct tls_conn *extra = tls_conn_new(context, TLS_USE_DOT);
-        struct tls_peer *peer = tls_peer_new(&(struct tls_peer_options){.version = versions[v]});
+        struct tls_caller *peer = tls_peer_new(&(struct tls_peer_options){.version = versions[v]});
         size_t with_peer = memory_in_use();
         assert_true(tls_peer_run(peer, extra, SIZE_MAX));
         tls_peer_say(peer, extra, "hello");
@@ -697,7 +697,7 @@ static void what_an_idle_connection_holds(void **state)
  * taken for another's. */
 static void errors_do_not_bleed(void **state)
 {
-    struct tls_peer *good_peer;
+    struct tls_caller *good_peer;
     struct tls_conn *good;
     (void)state;
     for (size_t v = 0; v < COUNT(versions); v++) {

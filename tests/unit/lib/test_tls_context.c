@@ -34,7 +34,7 @@ struct visit {
 
 static void visit(struct tls_context *c, struct visit *v)
 {
-    struct tls_peer *p = tls_peer_new(&v->as);
+    struct tls_caller *p = tls_peer_new(&v->as);
     struct tls_conn *conn = tls_conn_new(c, v->use);
     const unsigned char *alpn;
     unsigned alpn_len;
@@ -462,7 +462,7 @@ static void connections_keep_the_context_they_began_with(void **state)
     (void)state;
     struct tls_context *c = tls_context_for("DNS:a.example");
     struct tls_conn *conn = tls_conn_new(c, TLS_USE_DOT);
-    struct tls_peer *p = tls_peer_new(&(struct tls_peer_options){.version = 0});
+    struct tls_caller *p = tls_peer_new(&(struct tls_peer_options){.version = 0});
     assert_ptr_equal(tls_context_ref(c), c);
     tls_context_unref(c);
     tls_context_unref(c); /* the connection's is left */
@@ -491,7 +491,7 @@ static void *visit_often(void *good)
 {
     for (int i = 0; i < VISITS; i++) {
         struct tls_context *c = current();
-        struct tls_peer *p = tls_peer_new(&(struct tls_peer_options){.sni = "a.example"});
+        struct tls_caller *p = tls_peer_new(&(struct tls_peer_options){.sni = "a.example"});
         struct tls_conn *conn = tls_conn_new(c, TLS_USE_DOT);
         tls_context_unref(c);
         *(int *)good += tls_peer_run(p, conn, SIZE_MAX) && tls_conn_state(conn) == TLS_OPEN;
