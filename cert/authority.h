@@ -32,6 +32,8 @@
 #define CERT_NODE_DAYS      365
 #define CERT_ID_MAX         256 /* a common name, and its NUL */
 #define CERT_PIN            45  /* base64 of SHA-256, and its NUL */
+#define CERT_PEM_MAX        (64 * 1024)
+#define CERT_REQUEST_MAX    (16 * 1024)
 
 struct cert_authority;
 

@@ -37,7 +37,7 @@ enum err cert_key_new(struct cert_key **out, struct err_info *info)
     return e == ERR_OK ? wrap(pkey, out, info) : e;
 }
 
-static bool is_p256(const EVP_PKEY *pkey)
+bool make_is_p256(const EVP_PKEY *pkey)
 {
     char group[64] = "";
     int explicit_form = 0; /* the curve spelled out: RFC 5480 §2.1.1 forbids it */
@@ -51,7 +51,7 @@ static bool is_p256(const EVP_PKEY *pkey)
 /* The two halves belong together: what a damaged one signs nobody takes. */
 static enum err check(EVP_PKEY *pkey, struct err_info *info)
 {
-    if (!is_p256(pkey)) {
+    if (!make_is_p256(pkey)) {
         return err_set(info, ERR_MALFORMED, "the key is not EC " CURVE);
     }
     EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);

@@ -1,40 +1,12 @@
 #include "leaf.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "make_priv.h"
-
-#define SERIAL_MAX 20 /* RFC 5280 §4.1.2.2 */
-
-static bool to_ms(const ASN1_TIME *when, int64_t *out)
-{
-    struct tm tm;
-    if (ASN1_TIME_to_tm(when, &tm) != 1) {
-        return false;
-    }
-    *out = (int64_t)timegm(&tm) * 1000;
-    return true;
-}
-
-static bool to_serial(const X509 *leaf, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
-    int len = ASN1_STRING_length(serial);
-    for (int i = 0; len <= SERIAL_MAX && i < len; i++) {
-        *out++ = digits[ASN1_STRING_get0_data(serial)[i] >> 4];
-        *out++ = digits[ASN1_STRING_get0_data(serial)[i] & 15];
-    }
-    *out = '\0';
-    return len >= 1 && len <= SERIAL_MAX;
-}
 
 static bool is_name(const ASN1_STRING *s, const char *name)
 {
@@ -68,28 +40,10 @@ static bool same_names(const GENERAL_NAMES *all, const char *const *names, size_
     return met == count;
 }
 
-/* Called for what is encrypted, which no certificate is; without it a terminal would be asked. */
-static int no_password(char *buf, int size, int writing, void *ctx)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    (void)ctx;
-    return -1;
-}
-
-static X509 *first(const void *pem, size_t len)
-{
-    BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    X509 *leaf = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
-    BIO_free(bio);
-    return leaf;
-}
-
 enum err cert_leaf_der(const void *pem, size_t len, uint8_t **der, size_t *der_len,
                        struct err_info *info)
 {
-    X509 *leaf = first(pem, len);
+    X509 *leaf = make_read_x509(pem, len);
     int size = leaf != NULL ? i2d_X509(leaf, NULL) : 0;
     uint8_t *to = *der = size > 0 ? malloc((size_t)size) : NULL;
     *der_len = 0;
@@ -106,15 +60,15 @@ enum err cert_leaf_der(const void *pem, size_t len, uint8_t **der, size_t *der_l
 enum err cert_leaf_read(const void *pem, size_t len, const char *const *names, size_t count,
                         struct cert_leaf *out, struct err_info *info)
 {
-    X509 *leaf = first(pem, len);
+    X509 *leaf = make_read_x509(pem, len);
     GENERAL_NAMES *all = NULL;
     *out = (struct cert_leaf){.not_after_ms = 0};
     if (leaf == NULL) {
         return make_error(info, ERR_MALFORMED, "the certificate cannot be read");
     }
-    bool well = to_serial(leaf, out->serial) &&
-                to_ms(X509_get0_notBefore(leaf), &out->not_before_ms) &&
-                to_ms(X509_get0_notAfter(leaf), &out->not_after_ms) &&
+    bool well = make_serial_text(leaf, out->serial) &&
+                make_time_ms(X509_get0_notBefore(leaf), &out->not_before_ms) &&
+                make_time_ms(X509_get0_notAfter(leaf), &out->not_after_ms) &&
                 out->not_before_ms < out->not_after_ms;
     if (well) {
         all = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);

@@ -1,5 +1,8 @@
 #include "make_priv.h"
 
+#include <limits.h>
+#include <time.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -22,8 +25,9 @@ enum err make_outcome(bool well, struct err_info *info, enum err e, const char *
     return ERR_OK;
 }
 
-/* Called for what is encrypted. There is nobody to ask. */
-static int no_password(char *buf, int size, int writing, void *asked)
+/* ---- keys ---------------------------------------------------------------------------------- */
+
+int make_no_password(char *buf, int size, int writing, void *asked)
 {
     (void)buf;
     (void)size;
@@ -44,7 +48,7 @@ enum err make_read_key(const void *pem, size_t len, EVP_PKEY **out, struct err_i
     if (b == NULL) {
         return make_error(info, ERR_NOMEM, "cannot read a key");
     }
-    *out = PEM_read_bio_PrivateKey(b, NULL, no_password, &asked);
+    *out = PEM_read_bio_PrivateKey(b, NULL, make_no_password, &asked);
     BIO_free(b);
     if (*out != NULL) {
         ERR_clear_error(); /* of the formats that were tried before */
@@ -55,4 +59,40 @@ enum err make_read_key(const void *pem, size_t len, EVP_PKEY **out, struct err_i
                  : err_set(info, e,
                            e == ERR_NOMEM ? "no memory to read a key"
                                           : "the text holds no private key");
+}
+
+/* ---- what a certificate says --------------------------------------------------------------- */
+
+#define SERIAL_MAX 20 /* RFC 5280 §4.1.2.2 */
+
+X509 *make_read_x509(const void *pem, size_t len)
+{
+    bool asked = false; /* no certificate is encrypted; without this a terminal would be asked */
+    BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+    X509 *x = bio != NULL ? PEM_read_bio_X509(bio, NULL, make_no_password, &asked) : NULL;
+    BIO_free(bio);
+    return x;
+}
+
+bool make_time_ms(const ASN1_TIME *when, int64_t *out)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(when, &tm) != 1) {
+        return false;
+    }
+    *out = (int64_t)timegm(&tm) * 1000;
+    return true;
+}
+
+bool make_serial_text(const X509 *x, char out[MAKE_SERIAL_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+    int len = ASN1_STRING_length(serial);
+    for (int i = 0; len <= SERIAL_MAX && i < len; i++) {
+        *out++ = digits[ASN1_STRING_get0_data(serial)[i] >> 4];
+        *out++ = digits[ASN1_STRING_get0_data(serial)[i] & 15];
+    }
+    *out = '\0';
+    return len >= 1 && len <= SERIAL_MAX;
 }

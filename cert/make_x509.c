@@ -1,5 +1,6 @@
 /* Certificates that nobody else signs, and the names in them. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <string.h>
 
 #include <openssl/bn.h>
@@ -10,7 +11,8 @@
 #include "make_priv.h"
 
 #define EARLY_S    3600 /* clocks differ */
-#define SERIAL_LEN 16   /* RFC 5280 §4.1.2.2: at most 20 octets */
+#define SERIAL_LEN 16
+#define SERIAL_MAX 20 /* RFC 5280 §4.1.2.2 */
 #define NAME_LIMIT 253
 #define LABEL_MAX  63
 
@@ -88,7 +90,7 @@ GENERAL_NAMES *make_names(const char *const *names, size_t count)
 
 /* ---- the certificate ----------------------------------------------------------------------- */
 
-static bool add_names(X509 *x, const char *const *names, size_t count)
+bool make_add_names(X509 *x, const char *const *names, size_t count)
 {
     GENERAL_NAMES *all = make_names(names, count);
     bool ok =
@@ -97,47 +99,48 @@ static bool add_names(X509 *x, const char *const *names, size_t count)
     return ok;
 }
 
-static bool add_extension(X509 *x, int nid, const char *value)
+bool make_extension(X509 *x, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
     X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
     bool ok = ext != NULL && X509_add_ext(x, ext, -1) == 1;
     X509_EXTENSION_free(ext);
     return ok;
 }
 
-static bool set_serial(X509 *x)
+bool make_serial(X509 *x, size_t len)
 {
-    uint8_t octets[SERIAL_LEN];
-    rng_bytes(octets, sizeof octets);
-    octets[0] = (uint8_t)((octets[0] & 0x7f) | 0x40); /* positive, and always as long */
-    BIGNUM *n = BN_bin2bn(octets, sizeof octets, NULL);
+    uint8_t octets[SERIAL_MAX];
+    assert(len >= 1 && len <= sizeof octets);
+    rng_bytes(octets, len);
+    octets[0] &= 0x7f; /* positive without one more octet */
+    BIGNUM *n = BN_bin2bn(octets, (int)len, NULL);
     bool ok = n != NULL && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)) != NULL;
     BN_free(n);
     return ok;
 }
 
-static bool set_dates(X509 *x, int64_t now_ms, int days)
+bool make_dates(X509 *x, int64_t from_s, int64_t until_s)
 {
-    int64_t now_s = now_ms / 1000;
-    return ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(now_s - EARLY_S)) != NULL &&
-           ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(now_s + (int64_t)days * 86400)) != NULL;
+    return ASN1_TIME_set(X509_getm_notBefore(x), (time_t)from_s) != NULL &&
+           ASN1_TIME_set(X509_getm_notAfter(x), (time_t)until_s) != NULL;
 }
 
 static bool fill(X509 *x, EVP_PKEY *key, const struct make_certificate *m)
 {
+    int64_t now_s = m->now_ms / 1000;
     X509_NAME *subject = X509_get_subject_name(x);
-    return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
-           set_dates(x, m->now_ms, m->days) &&
+    return X509_set_version(x, X509_VERSION_3) == 1 && make_serial(x, SERIAL_LEN) &&
+           make_dates(x, now_s - EARLY_S, now_s + (int64_t)m->days * 86400) &&
            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)m->subject, -1,
                                       -1, 0) == 1 &&
            X509_set_issuer_name(x, subject) == 1 && X509_set_pubkey(x, key) == 1 &&
-           add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(x, NID_ext_key_usage, "serverAuth") &&
-           add_extension(x, NID_subject_key_identifier, "hash") &&
-           add_names(x, m->names, m->names_count) &&
+           make_extension(x, x, NID_basic_constraints, "critical,CA:FALSE") &&
+           make_extension(x, x, NID_key_usage, "critical,digitalSignature") &&
+           make_extension(x, x, NID_ext_key_usage, "serverAuth") &&
+           make_extension(x, x, NID_subject_key_identifier, "hash") &&
+           make_add_names(x, m->names, m->names_count) &&
            (m->extension == NULL || X509_add_ext(x, m->extension, -1) == 1) &&
            X509_sign(x, key, EVP_sha256()) > 0;
 }
