@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_bootstrap.h"
 #include "config_priv.h"
 #include "lib/file_sys.h"
 #include "lib/mem.h"
@@ -112,59 +113,83 @@ enum err config_from_cfg(struct cfg *cfg, struct config *out, struct config_prob
     return ERR_MALFORMED;
 }
 
-/* Adds the file at PATH; one that is not there is a problem only if it is REQUIRED. */
-static void add_file(struct cfg *cfg, const char *path, bool required)
+/* Adds the file at PATH; false: there is none. */
+static bool add_file(struct cfg *cfg, const char *path, struct err_info *why)
 {
-    struct err_info why = {.text = ""};
     uint8_t *bytes = NULL;
     size_t len = 0;
-    enum err e = file_read(path, CFG_BYTES_MAX, &bytes, &len, &why);
+    enum err e = file_read(path, CFG_BYTES_MAX, &bytes, &len, why);
     if (e == ERR_OK) {
         cfg_add(cfg, path, (const char *)bytes, len);
         explicit_bzero(bytes, len); /* there are secrets in it */
-    } else if (e == ERR_NOTFOUND && required) {
-        cfg_problem_file(cfg, path, "%s; name the file with -c FILE or $DNSD_CONFIG", why.text);
     } else if (e != ERR_NOTFOUND) {
-        cfg_problem_file(cfg, path, "%s", why.text);
+        cfg_problem_file(cfg, path, "%s", why->text);
     }
     free(bytes);
+    return e != ERR_NOTFOUND;
 }
 
-/* override-config.yml in the folder of PATH; NULL if PATH is that file itself. */
-static char *override_path(const char *path)
+char *config_beside(const char *path, const char *name)
 {
     struct str s = {.text = NULL};
     const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    if (strcmp(name, OVERRIDE_NAME) == 0) {
+    const char *last = slash != NULL ? slash + 1 : path;
+    if (strcmp(last, name) == 0) {
         return NULL;
     }
-    str_append_n(&s, path, (size_t)(name - path));
-    str_append(&s, OVERRIDE_NAME);
+    str_append_n(&s, path, (size_t)(last - path));
+    str_append(&s, name);
     return s.text;
+}
+
+const char *config_main_path(const char *path)
+{
+    if (path == NULL) {
+        path = getenv("DNSD_CONFIG");
+    }
+    return path != NULL && path[0] != '\0' ? path : DEFAULT_PATH;
+}
+
+void config_add_files(struct cfg *cfg, const char *path, const char *generated)
+{
+    struct err_info missing = {.text = ""};
+    struct err_info why = {.text = ""};
+    char *ours = config_beside(path, CONFIG_BOOTSTRAP_FILE);
+    char *override = config_beside(path, OVERRIDE_NAME);
+    bool main_file = add_file(cfg, path, &missing);
+    bool joined = true;
+    if (generated != NULL) {
+        cfg_add(cfg, ours != NULL ? ours : path, generated, strlen(generated));
+    } else {
+        joined = ours != NULL && add_file(cfg, ours, &why);
+    }
+    if (!main_file && !joined) {
+        cfg_problem_file(cfg, path, "%s; name the file with -c FILE or $DNSD_CONFIG", missing.text);
+    }
+    if (override != NULL) {
+        (void)add_file(cfg, override, &why);
+    }
+    free(ours);
+    free(override);
+}
+
+enum err config_load_files(const char *path, const char *generated, struct config *out,
+                           struct config_problems *problems)
+{
+    *out = (struct config){.path = NULL};
+    *problems = (struct config_problems){.count = 0};
+    struct cfg *cfg = cfg_new();
+    path = config_main_path(path);
+    out->path = mem_xstrdup(path);
+    config_add_files(cfg, path, generated);
+    enum err e = config_from_cfg(cfg, out, problems);
+    cfg_free(cfg);
+    return e;
 }
 
 enum err config_load(const char *path, struct config *out, struct config_problems *problems)
 {
-    *out = (struct config){.path = NULL};
-    *problems = (struct config_problems){.count = 0};
-    if (path == NULL) {
-        path = getenv("DNSD_CONFIG");
-    }
-    if (path == NULL || path[0] == '\0') {
-        path = DEFAULT_PATH;
-    }
-    struct cfg *cfg = cfg_new();
-    char *override = override_path(path);
-    out->path = mem_xstrdup(path);
-    add_file(cfg, path, true);
-    if (override != NULL) {
-        add_file(cfg, override, false);
-    }
-    enum err e = config_from_cfg(cfg, out, problems);
-    free(override);
-    cfg_free(cfg);
-    return e;
+    return config_load_files(path, NULL, out, problems);
 }
 
 static void free_dns(struct config *c)

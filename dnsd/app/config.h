@@ -1,4 +1,5 @@
-/* The configuration: one YAML file, override-config.yml beside it, a typed struct.
+/* The configuration: one YAML file, beside it bootstrap-config.yml (dnsd's own, see config_bootstrap.h) and
+ * override-config.yml, a typed struct.
  *
  * Keys and defaults: docs/CONFIGURATION.md. All problems are found in one pass, each as
  * `file:line: key: what is wrong and what would be right`. Unknown keys in our sections are
@@ -126,7 +127,8 @@ struct config_problems {
     struct str notes; /* lines worth telling by --check: keys accepted but without effect */
 };
 
-/* Reads PATH (NULL: $DNSD_CONFIG, else /etc/dnsd/dnsd.yml) and its override. ERR_OK: *out is good,
+/* Reads PATH (NULL: $DNSD_CONFIG, else /etc/dnsd/dnsd.yml) and the two beside it, in the order above; each
+ * may be missing, but either PATH or bootstrap-config.yml must be there. ERR_OK: *out is good,
  * the caller frees it. ERR_MALFORMED: problems->text says what and *out is zeroed; an unreadable
  * file is a problem too. The caller frees PROBLEMS with config_problems_free() in either case. */
 enum err config_load(const char *path, struct config *out,

@@ -11,6 +11,17 @@
 enum err config_from_cfg(struct cfg *c, struct config *out,
                          struct config_problems *problems) MUST_USE;
 
+/* config_load(), with GENERATED as the text of bootstrap-config.yml; NULL: what is there. */
+enum err config_load_files(const char *path, const char *generated, struct config *out,
+                           struct config_problems *problems) MUST_USE;
+/* The files in the order that they are laid over each other: main, ours, override. PATH is that of
+ * config_main_path(). */
+void config_add_files(struct cfg *c, const char *path, const char *generated);
+/* PATH, or where it is if nobody says so: borrowed, or static. */
+const char *config_main_path(const char *path);
+/* The file NAME in the folder of PATH; NULL if PATH is that file itself. The caller frees. */
+char *config_beside(const char *path, const char *name);
+
 /* The table of all keys, and the part for dns.records.root (config_keys.c). */
 extern const struct cfg_section config_top;
 extern const struct cfg_section config_root;

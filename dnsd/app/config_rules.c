@@ -151,9 +151,13 @@ static void check_rqlite(struct cfg *c, const struct config *config)
                        "is missing (and core.ipv6); the other cores' databases reach this one "
                        "there");
     }
-    if (!given(c, "dns.domain")) {
+    /* Without a name the members are told, or, on the core that the others join, it is enough that only
+     * cores of the cluster are let in. */
+    if (!given(c, "dns.domain") && !given(c, "cluster.members") &&
+        !given(c, "storages.engines.rqlite.tls")) {
         cfg_problem_at(c, "dns.domain",
-                       "is missing; cluster.discoveryEnabled looks for lsc.<domain>");
+                       "is missing; cluster.discoveryEnabled looks for lsc.<domain>. Without a "
+                       "domain, give the other cores' addresses in cluster.members");
     }
     if (!given(c, "auth.adminAccessKey") && !has_user(config->storages.rqlite.url)) {
         cfg_problem_at(c, "auth.adminAccessKey",
