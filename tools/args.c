@@ -27,6 +27,11 @@ static const struct option options[] = {
     {"--override", ARGS_OVERRIDE, offsetof(struct args, override)},
     {"--no-wait", ARGS_NO_WAIT, 0},
     {"--reason", ARGS_REASON, offsetof(struct args, reason)},
+    {"--id", ARGS_ID, offsetof(struct args, id)},
+    {"--hosting", ARGS_HOSTING, offsetof(struct args, hosting)},
+    {"--out", ARGS_OUT, offsetof(struct args, out)},
+    {"--ack-url", ARGS_ACK_URL, offsetof(struct args, ack_url)},
+    {"--all", ARGS_ALL, 0},
 };
 #define OPTIONS (sizeof options / sizeof options[0])
 

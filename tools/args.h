@@ -30,6 +30,11 @@ enum args_option {
     ARGS_OVERRIDE = 1 << 12,
     ARGS_NO_WAIT = 1 << 13,
     ARGS_REASON = 1 << 14,
+    ARGS_ID = 1 << 15,
+    ARGS_HOSTING = 1 << 16,
+    ARGS_OUT = 1 << 17,
+    ARGS_ACK_URL = 1 << 18,
+    ARGS_ALL = 1 << 19,
 };
 /* What every command takes. */
 #define ARGS_COMMON (ARGS_CONFIG | ARGS_JSON | ARGS_HELP | ARGS_VERSION)
@@ -39,6 +44,7 @@ struct args {
     unsigned given;     /* args_option bits */
     const char *config; /* values: NULL unless given */
     const char *ttl, *ip, *ipv6, *url, *available, *override, *reason;
+    const char *id, *hosting, *out, *ack_url;
     const char *words[ARGS_WORDS_MAX];
     size_t count;
 };

@@ -13,10 +13,10 @@
 #define ANSWER_MAX (1024 * 1024)
 #define WAIT_S     5
 
-static enum err connect_to(const char *path, int *out, struct err_info *info)
+static enum err connect_to(const char *path, unsigned wait_s, int *out, struct err_info *info)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval wait = {.tv_sec = WAIT_S};
+    struct timeval wait = {.tv_sec = (time_t)wait_s};
     if (strlen(path) >= sizeof address.sun_path) {
         return err_set(info, ERR_LIMIT, "%s: the path is too long for a socket", path);
     }
@@ -64,7 +64,8 @@ static enum err ask(int fd, const char *question, struct str *out, struct err_in
     }
 }
 
-enum err daemon_ask(const struct cli *cli, const char *command, json_t **out, struct err_info *info)
+enum err daemon_ask_within(const struct cli *cli, const char *command, unsigned wait_s,
+                           json_t **out, struct err_info *info)
 {
     char *folder = config_state_dir(&cli->config);
     struct str path = {.text = NULL};
@@ -73,7 +74,7 @@ enum err daemon_ask(const struct cli *cli, const char *command, json_t **out, st
     int fd = -1;
     str_appendf(&question, "{\"cmd\":\"%s\"}\n", command);
     str_appendf(&path, "%s/dnsd.sock", folder);
-    enum err e = connect_to(path.text, &fd, info);
+    enum err e = connect_to(path.text, wait_s, &fd, info);
     if (e == ERR_OK) {
         e = ask(fd, question.text, &answer, info);
         if (e == ERR_OK) {
@@ -89,4 +90,9 @@ enum err daemon_ask(const struct cli *cli, const char *command, json_t **out, st
     str_free(&path);
     free(folder);
     return e;
+}
+
+enum err daemon_ask(const struct cli *cli, const char *command, json_t **out, struct err_info *info)
+{
+    return daemon_ask_within(cli, command, WAIT_S, out, info);
 }

@@ -9,4 +9,8 @@
 enum err daemon_ask(const struct cli *cli, const char *command, json_t **out,
                     struct err_info *info) MUST_USE;
 
+/* The same, with as many seconds for the answer. */
+enum err daemon_ask_within(const struct cli *cli, const char *command, unsigned wait_s,
+                           json_t **out, struct err_info *info) MUST_USE;
+
 #endif

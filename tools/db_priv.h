@@ -23,6 +23,8 @@ struct db_call {
         struct store_tally *tally;
         struct db_cores *cores;
         json_t **json;
+        struct store_withdrawn *withdrawn;
+        enum store_admission_state *admission;
     } out;
 };
 
