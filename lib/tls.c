@@ -12,7 +12,7 @@
 /* ---- failing ------------------------------------------------------------------------------- */
 
 /* Nothing but `out` is needed any more. */
-static void fail(struct tls_conn *c, const char *why)
+void tls_conn_fail(struct tls_conn *c, const char *why)
 {
     c->state = TLS_FAILED;
     c->failure = why;
@@ -26,47 +26,55 @@ static void fail(struct tls_conn *c, const char *why)
 static enum err fail_openssl(struct tls_conn *c)
 {
     bool no_memory, silent = ERR_peek_error() == 0;
-    const char *why = tls_error_take(&no_memory);
+    const char *why = tls_failure_take(c->ssl, &no_memory);
     if (c->no_memory || no_memory) {
-        fail(c, "out of memory");
+        tls_conn_fail(c, "out of memory");
         return ERR_NOMEM;
     }
-    fail(c, silent && tls_bound_passed(c) ? "too much besides application data" : why);
+    tls_conn_fail(c, silent && tls_bound_passed(c) ? "too much besides application data" : why);
     return ERR_UNAVAIL;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static bool make_ssl(struct tls_conn *c)
+static bool make_ssl(struct tls_conn *c, SSL_CTX *ssl, BIO_METHOD *pump)
 {
-    c->ssl = SSL_new(c->context->ssl);
-    BIO *b = c->ssl != NULL ? BIO_new(c->context->pump) : NULL;
+    c->ssl = SSL_new(ssl);
+    BIO *b = c->ssl != NULL ? BIO_new(pump) : NULL;
     if (b == NULL) {
         return false;
     }
     BIO_set_data(b, c);
     BIO_set_init(b, 1);
     SSL_set_bio(c->ssl, b, b); /* owns it */
-    SSL_set_accept_state(c->ssl);
     SSL_set_msg_callback(c->ssl, tls_bound_on_record);
     SSL_set_msg_callback_arg(c->ssl, c);
     return SSL_set_app_data(c->ssl, c) == 1;
 }
 
-struct tls_conn *tls_conn_new(struct tls_context *context, enum tls_use use)
+struct tls_conn *tls_conn_make(SSL_CTX *ssl, BIO_METHOD *pump)
 {
     struct tls_conn *c = OPENSSL_zalloc(sizeof *c);
     if (c != NULL) {
-        c->context = tls_context_ref(context);
-        c->use = use;
         c->failure = c->version = "";
-        if (!make_ssl(c)) {
+        if (!make_ssl(c, ssl, pump)) {
             tls_conn_free(c);
             c = NULL;
         }
     }
     if (c == NULL) {
         ERR_clear_error();
+    }
+    return c;
+}
+
+struct tls_conn *tls_conn_new(struct tls_context *context, enum tls_use use)
+{
+    struct tls_conn *c = tls_conn_make(context->ssl, context->pump);
+    if (c != NULL) {
+        c->context = tls_context_ref(context);
+        c->use = use;
+        SSL_set_accept_state(c->ssl);
     }
     return c;
 }
@@ -80,6 +88,7 @@ void tls_conn_free(struct tls_conn *c)
     tls_queue_free(&c->in);
     tls_queue_free(&c->out);
     tls_context_unref(c->context);
+    tls_client_unref(c->client);
     OPENSSL_free(c);
 }
 
@@ -96,8 +105,7 @@ static void open_up(struct tls_conn *c)
     c->state = TLS_OPEN;
 }
 
-/* As far as what is there allows. A broken handshake is a state, not an error of the caller's. */
-static enum err shake(struct tls_conn *c)
+enum err tls_conn_shake(struct tls_conn *c)
 {
     ERR_clear_error();
     int rc = SSL_do_handshake(c->ssl);
@@ -117,10 +125,10 @@ enum err tls_conn_feed(struct tls_conn *c, const void *bytes, size_t len)
         return ERR_OK; /* what comes after the end is ignored (RFC 8446 §6.1) */
     }
     if (!tls_queue_put(&c->in, bytes, len)) {
-        fail(c, "out of memory");
+        tls_conn_fail(c, "out of memory");
         return ERR_NOMEM;
     }
-    return c->state == TLS_HANDSHAKE ? shake(c) : ERR_OK;
+    return c->state == TLS_HANDSHAKE ? tls_conn_shake(c) : ERR_OK;
 }
 
 size_t tls_conn_read(struct tls_conn *c, void *out, size_t cap)
@@ -139,7 +147,7 @@ size_t tls_conn_read(struct tls_conn *c, void *out, size_t cap)
         switch (SSL_get_error(c->ssl, rc)) {
         case SSL_ERROR_WANT_READ:      /* the beginning of a record, or of a renegotiation: */
             if (SSL_in_init(c->ssl)) { /* for that OpenSSL makes much room, and then it waits */
-                fail(c, "half a handshake message");
+                tls_conn_fail(c, "half a handshake message");
             }
             break;
         case SSL_ERROR_ZERO_RETURN:
@@ -167,7 +175,7 @@ enum err tls_conn_write(struct tls_conn *c, const void *bytes, size_t len)
     }
     ERR_clear_error();
     if (!tls_queue_reserve(&c->out, len + (len / RECORD_MAX + 1) * RECORD_EXTRA)) {
-        fail(c, "out of memory");
+        tls_conn_fail(c, "out of memory");
         return ERR_NOMEM;
     }
     return SSL_write_ex(c->ssl, bytes, len, &written) == 1 ? ERR_OK : fail_openssl(c);

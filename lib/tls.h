@@ -22,6 +22,8 @@
 /* Octets of records that are not application data, in a connection's whole life: handshake, key
  * updates, alerts. A ClientHello has 2 KiB, a key update 27 octets. Who sends more has failed. */
 #define TLS_TALK_MAX (16 * 1024)
+/* ... of which a peer's certificates may be this. One with an RSA key of 4096 bits has 2 KiB. */
+#define TLS_PEER_CHAIN_MAX (12 * 1024)
 
 /* What is spoken inside; decides the names offered by ALPN (RFC 7301). A peer that offers only
  * others is refused with no_application_protocol; one that offers none is taken. */
@@ -64,10 +66,10 @@ bool tls_conn_resumed(const struct tls_conn *c);
 bool tls_conn_is_h2(const struct tls_conn *c);    /* "h2" was agreed on */
 bool tls_conn_is_proof(const struct tls_conn *c); /* "acme-tls/1" was: nothing more is to be said */
 const char *tls_conn_version(const struct tls_conn *c); /* "TLSv1.3" */
-/* Who the peer is, by the certificate that it has shown and that was found good. After TLS_OPEN. False: it has
- * shown none. A resumed session has the one it began with. */
+/* Who the peer is, by the certificate that it has shown and that was found good. After TLS_OPEN, until
+ * TLS_FAILED. False: it has shown none, or one of which this cannot be told (no memory). */
 struct tls_peer {
-    char name[256];  /* common name; longer ones are cut */
+    char name[256];  /* common name; "": none, several, too long, or with control characters */
     char serial[41]; /* hex, lower case */
     char sha256[65]; /* of its DER, hex */
     int64_t not_after_ms;

@@ -91,6 +91,7 @@ static int show_proof(SSL *ssl, const struct tls_context *c, const char *name, i
         if (tls_pair_covers(c->proofs[i], name)) {
             conn->proof = true;
             SSL_set_options(ssl, SSL_OP_NO_TICKET);
+            SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL); /* it has no certificate of ours */
             return show(ssl, c->proofs[i], alert) ? SSL_CLIENT_HELLO_SUCCESS
                                                   : SSL_CLIENT_HELLO_ERROR;
         }
@@ -156,6 +157,9 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
         return offers(list, len, PROOF_PROTOCOL, out, out_len) ? SSL_TLSEXT_ERR_OK
                                                                : SSL_TLSEXT_ERR_ALERT_FATAL;
     }
+    if (conn->use == TLS_USE_PLAIN) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
     for (const char *const *p = spoken[conn->use]; *p != NULL; p++) {
         if (offers(list, len, *p, out, out_len)) {
             return SSL_TLSEXT_ERR_OK;
@@ -182,28 +186,29 @@ static void context_free(struct tls_context *c)
     OPENSSL_clear_free(c, sizeof *c);
 }
 
-static bool set_rules(SSL_CTX *ssl)
+bool tls_rules_set(SSL_CTX *ssl)
 {
     SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
     SSL_CTX_set_options(ssl, OPTIONS);
     SSL_CTX_set_mode(ssl, MODES);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_timeout(ssl, TICKET_LIFE_S);
+    SSL_CTX_set_max_cert_list(ssl, TLS_PEER_CHAIN_MAX);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(ssl, 0) == 1 &&
-           SSL_CTX_set_num_tickets(ssl, TICKETS) == 1 && SSL_CTX_set_max_early_data(ssl, 0) == 1 &&
+           SSL_CTX_set_max_proto_version(ssl, 0) == 1 && SSL_CTX_set_max_early_data(ssl, 0) == 1 &&
            SSL_CTX_set_cipher_list(ssl, SUITES_12) == 1 &&
            SSL_CTX_set_ciphersuites(ssl, SUITES_13) == 1 &&
            SSL_CTX_set1_groups_list(ssl, GROUPS) == 1 &&
            SSL_CTX_set1_sigalgs_list(ssl, SIGNATURES) == 1;
 }
 
-static bool set_callbacks(struct tls_context *c)
+static bool set_server(struct tls_context *c)
 {
+    SSL_CTX_set_timeout(c->ssl, TICKET_LIFE_S);
     SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
     SSL_CTX_set_tlsext_servername_callback(c->ssl, on_server_name);
     SSL_CTX_set_alpn_select_cb(c->ssl, on_alpn, NULL);
-    return SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, tls_ticket_key_cb) == 1 &&
+    return SSL_CTX_set_num_tickets(c->ssl, TICKETS) == 1 &&
+           SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, tls_ticket_key_cb) == 1 &&
            SSL_CTX_set_app_data(c->ssl, c) == 1;
 }
 
@@ -247,15 +252,28 @@ static bool same_pairs(const struct tls_context *a, const struct tls_context *b)
     return same;
 }
 
-static enum err context_fill(struct tls_context *c, const struct tls_context *previous,
+/* No tickets: a session would outlive the certificate that it began with. */
+static enum err ask_clients(struct tls_context *c, const struct tls_context_options *options,
+                            struct err_info *info)
+{
+    SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(c->ssl, 0);
+    SSL_CTX_set_verify(
+        c->ssl, SSL_VERIFY_PEER | (options->client_must ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        NULL);
+    return tls_trust(c->ssl, options->client_ca, options->client_ca_len, true, info);
+}
+
+static enum err context_fill(struct tls_context *c, const struct tls_context_options *options,
                              struct err_info *info)
 {
+    const struct tls_context *previous = options->previous;
     c->ssl = SSL_CTX_new(TLS_server_method());
     c->pump = tls_pump_new();
     if (c->ssl == NULL || c->pump == NULL) {
         return tls_error(info, ERR_NOMEM, "cannot make a TLS context");
     }
-    if (!set_rules(c->ssl) || !set_callbacks(c)) {
+    if (!tls_rules_set(c->ssl) || !set_server(c)) {
         return tls_error(info, ERR_IO, "cannot set a TLS context up");
     }
     if (previous != NULL && !same_pairs(c, previous)) {
@@ -264,7 +282,8 @@ static enum err context_fill(struct tls_context *c, const struct tls_context *pr
     if (!tls_ticket_keys_init(c, previous)) {
         return tls_error(info, ERR_IO, "cannot make a ticket key");
     }
-    return set_pairs(c, info);
+    enum err e = set_pairs(c, info);
+    return e == ERR_OK && options->client_ca != NULL ? ask_clients(c, options, info) : e;
 }
 
 enum err tls_context_new(const struct tls_context_options *options, struct tls_context **out,
@@ -278,6 +297,9 @@ enum err tls_context_new(const struct tls_context_options *options, struct tls_c
         return err_set(info, ERR_LIMIT, "%zu proofs for one context: up to %d are possible",
                        options->proofs_count, TLS_CONTEXT_PROOFS_MAX);
     }
+    if (options->client_must && options->client_ca == NULL) {
+        return err_set(info, ERR_BUG, "clients must show a certificate, but nobody's is good");
+    }
     ERR_clear_error();
     struct tls_context *c = OPENSSL_zalloc(sizeof *c);
     if (c == NULL) {
@@ -289,7 +311,7 @@ enum err tls_context_new(const struct tls_context_options *options, struct tls_c
     for (size_t i = 0; i < options->proofs_count; i++) {
         c->proofs[c->proofs_count++] = tls_pair_ref(options->proofs[i]);
     }
-    enum err e = context_fill(c, options->previous, info);
+    enum err e = context_fill(c, options, info);
     if (e != ERR_OK) {
         context_free(c);
         return e;

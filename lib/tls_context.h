@@ -26,6 +26,7 @@
 
 #define TLS_CONTEXT_PAIRS_MAX  16
 #define TLS_CONTEXT_PROOFS_MAX 8
+#define TLS_TRUST_MAX          16 /* CAs */
 
 struct tls_context;
 
@@ -35,13 +36,16 @@ struct tls_context_options {
     struct tls_pair *const *proofs;     /* references are taken */
     size_t proofs_count;                /* up to TLS_CONTEXT_PROOFS_MAX */
     const struct tls_context *previous; /* NULL: none. Borrowed for the call */
-    /* PEM of those who sign clients' certificates: clients are asked for one, and who shows one that is not
-     * signed by these or is not valid now is refused. NULL: nobody is asked. */
+    /* PEM of those who sign clients' certificates, up to TLS_TRUST_MAX, roots or not: clients are asked for
+     * one (RFC 8446 §4.3.2), and who shows one that is not signed by these, is not valid now or not for
+     * clients is refused. There are no tickets then: with one a session would outlive the certificate.
+     * Validators are not asked. NULL: nobody is. */
     const void *client_ca;
     size_t client_ca_len;
     bool client_must; /* ... and who shows none is refused, too */
 };
-/* Some hundred microseconds. ERR_LIMIT, ERR_NOMEM, ERR_IO (OpenSSL refuses: INFO says why). */
+/* Some hundred microseconds. ERR_LIMIT, ERR_MALFORMED (no CA's certificate in client_ca, or another's),
+ * ERR_NOMEM, ERR_IO (OpenSSL refuses: INFO says why), ERR_BUG (client_must of nobody). */
 enum err tls_context_new(const struct tls_context_options *options, struct tls_context **out,
                          struct err_info *info) MUST_USE;
 struct tls_context *tls_context_ref(struct tls_context *c);

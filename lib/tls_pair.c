@@ -16,55 +16,20 @@
 
 /* ---- reading PEM --------------------------------------------------------------------------- */
 
-/* Called for what is encrypted. There is nobody to ask. */
-static int no_password(char *buf, int size, int writing, void *asked)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    *(bool *)asked = true;
-    return -1;
-}
-
-static enum err open_pem(const void *pem, size_t len, const char *what, BIO **out,
-                         struct err_info *info)
-{
-    if (len > TLS_PAIR_PEM_MAX) {
-        return err_set(info, ERR_LIMIT, "the %s is larger than %d bytes", what, TLS_PAIR_PEM_MAX);
-    }
-    if (len == 0) {
-        return err_set(info, ERR_MALFORMED, "the %s is empty", what);
-    }
-    *out = BIO_new_mem_buf(pem, (int)len);
-    return *out != NULL ? ERR_OK : tls_error(info, ERR_NOMEM, "cannot read PEM");
-}
-
-/* There are no more certificates, rather than a broken one. */
-static bool at_end(void)
-{
-    unsigned long e = ERR_peek_last_error();
-    return ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE;
-}
-
 static enum err read_certificates(struct tls_pair *p, BIO *pem, struct err_info *info)
 {
-    bool asked = false;
     p->chain = sk_X509_new_null();
     if (p->chain == NULL) {
         return tls_error(info, ERR_NOMEM, "cannot read certificates");
     }
     for (int i = 0;; i++) {
-        X509 *x = PEM_read_bio_X509(pem, NULL, no_password, &asked);
-        if (x == NULL && at_end() && i > 0) {
-            ERR_clear_error();
-            return ERR_OK;
-        }
-        if (x == NULL && at_end()) {
-            ERR_clear_error();
+        X509 *x = NULL;
+        enum err e = tls_pem_certificate(pem, &x, info);
+        if (e == ERR_OK && x == NULL && i == 0) {
             return err_set(info, ERR_MALFORMED, "no certificate is in the certificate's text");
         }
         if (x == NULL) {
-            return tls_error(info, ERR_MALFORMED, "a certificate cannot be read");
+            return e;
         }
         if (i == 0) {
             p->leaf = x;
@@ -76,6 +41,16 @@ static enum err read_certificates(struct tls_pair *p, BIO *pem, struct err_info 
             return tls_error(info, ERR_NOMEM, "cannot keep a certificate");
         }
     }
+}
+
+/* Called for what is encrypted. There is nobody to ask. */
+static int no_password(char *buf, int size, int writing, void *asked)
+{
+    (void)buf;
+    (void)size;
+    (void)writing;
+    *(bool *)asked = true;
+    return -1;
 }
 
 static enum err read_key(struct tls_pair *p, BIO *pem, struct err_info *info)
@@ -259,8 +234,8 @@ enum err tls_pair_new(const void *cert_pem, size_t cert_len, const void *key_pem
     ERR_clear_error();
     struct tls_pair *p = OPENSSL_zalloc(sizeof *p);
     enum err e = p != NULL ? ERR_OK : tls_error(info, ERR_NOMEM, "cannot read a certificate");
-    e = e == ERR_OK ? open_pem(cert_pem, cert_len, "certificate", &cert, info) : e;
-    e = e == ERR_OK ? open_pem(key_pem, key_len, "key", &key, info) : e;
+    e = e == ERR_OK ? tls_pem_open(cert_pem, cert_len, "certificate", &cert, info) : e;
+    e = e == ERR_OK ? tls_pem_open(key_pem, key_len, "key", &key, info) : e;
     e = e == ERR_OK ? pair_read(p, cert, key, info) : e;
     BIO_free(cert);
     BIO_free(key);

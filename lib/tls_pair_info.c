@@ -11,7 +11,6 @@
 
 #define NAME_MAX_LEN 253 /* RFC 1035 §2.3.4, as text */
 #define ISSUER_MAX   255
-#define SERIAL_MAX   20
 
 static char fold(char c)
 {
@@ -127,7 +126,7 @@ static enum err take_names(struct tls_pair *p, struct err_info *info)
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
-static void to_hex(const uint8_t *octets, size_t len, char *out)
+void tls_hex(const uint8_t *octets, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < len; i++) {
@@ -137,13 +136,23 @@ static void to_hex(const uint8_t *octets, size_t len, char *out)
     *out = '\0';
 }
 
-static bool to_ms(const ASN1_TIME *when, int64_t *out)
+bool tls_time_ms(const ASN1_TIME *when, int64_t *out)
 {
     struct tm tm;
     if (ASN1_TIME_to_tm(when, &tm) != 1) {
         return false;
     }
     *out = (int64_t)timegm(&tm) * 1000;
+    return true;
+}
+
+bool tls_serial(const X509 *x, char out[2 * TLS_SERIAL_MAX + 1])
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+    if (ASN1_STRING_length(serial) > TLS_SERIAL_MAX) {
+        return false;
+    }
+    tls_hex(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial), out);
     return true;
 }
 
@@ -165,20 +174,18 @@ static enum err take_issuer(struct tls_pair *p, struct err_info *info)
 
 enum err tls_pair_describe(struct tls_pair *p, struct err_info *info)
 {
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(p->leaf);
     p->info.key = p->key_text;
-    if (ASN1_STRING_length(serial) > SERIAL_MAX) {
+    if (!tls_serial(p->leaf, p->info.serial)) {
         return err_set(info, ERR_MALFORMED, "the certificate's serial number is too long");
     }
-    to_hex(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial), p->info.serial);
-    if (!to_ms(X509_get0_notBefore(p->leaf), &p->info.not_before_ms) ||
-        !to_ms(X509_get0_notAfter(p->leaf), &p->info.not_after_ms)) {
+    if (!tls_time_ms(X509_get0_notBefore(p->leaf), &p->info.not_before_ms) ||
+        !tls_time_ms(X509_get0_notAfter(p->leaf), &p->info.not_after_ms)) {
         return tls_error(info, ERR_MALFORMED, "the certificate's dates cannot be read");
     }
     if (X509_digest(p->leaf, EVP_sha256(), p->digest, NULL) != 1) {
         return tls_error(info, ERR_NOMEM, "cannot hash the certificate");
     }
-    to_hex(p->digest, sizeof p->digest, p->info.sha256);
+    tls_hex(p->digest, sizeof p->digest, p->info.sha256);
     p->info.self_signed = X509_self_signed(p->leaf, 1) == 1;
     ERR_clear_error();
     enum err e = take_issuer(p, info);

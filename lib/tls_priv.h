@@ -7,7 +7,7 @@
 
 #include <openssl/ssl.h>
 
-#include "tls.h"
+#include "tls_client.h"
 
 /* ---- errors (tls_error.c) ----------------------------------------------------------------- */
 
@@ -17,6 +17,9 @@ const char *tls_error_take(bool *no_memory);
 
 /* The same as an error of ours: ERR_NOMEM, else E. INFO: "WHAT: reason". */
 enum err tls_error(struct err_info *info, enum err e, const char *what);
+
+/* The same of a handshake of SSL's that has failed, in words about certificates where it is about those. */
+const char *tls_failure_take(const SSL *ssl, bool *no_memory);
 
 /* ---- pairs --------------------------------------------------------------------------------- */
 
@@ -36,6 +39,25 @@ struct tls_pair {
 
 /* Fills INFO from the leaf: names, dates, numbers (tls_pair_info.c). */
 enum err tls_pair_describe(struct tls_pair *p, struct err_info *info) MUST_USE;
+
+/* The next certificate of PEM; OK and NULL: there is none. */
+enum err tls_pem_certificate(BIO *pem, X509 **out, struct err_info *info) MUST_USE;
+enum err tls_pem_open(const void *pem, size_t len, const char *what, BIO **out,
+                      struct err_info *info) MUST_USE;
+
+#define TLS_SERIAL_MAX 20 /* RFC 5280 §4.1.2.2 */
+
+void tls_hex(const uint8_t *octets, size_t len, char *out);
+/* False: too long. */
+bool tls_serial(const X509 *x, char out[2 * TLS_SERIAL_MAX + 1]);
+bool tls_time_ms(const ASN1_TIME *when, int64_t *out);
+
+/* ---- whom we believe (tls_trust.c) --------------------------------------------------------- */
+
+/* Peers of SSL's connections must be signed by those in CA (PEM) and by nobody else. A server's are told
+ * who these are. */
+enum err tls_trust(SSL_CTX *ssl, const void *ca, size_t ca_len, bool server,
+                   struct err_info *info) MUST_USE;
 
 /* ---- contexts ------------------------------------------------------------------------------ */
 
@@ -59,11 +81,22 @@ struct tls_context {
     size_t keys_count;
 };
 
+/* What goes for both sides: versions, suites, groups, signatures, manners. */
+bool tls_rules_set(SSL_CTX *ssl) MUST_USE;
+
 /* For SSL_CTX_set_tlsext_ticket_key_evp_cb (tls_ticket.c). */
 int tls_ticket_key_cb(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int sealing);
 /* C's own key, and PREVIOUS' (may be NULL) after it. False: no randomness. */
 bool tls_ticket_keys_init(struct tls_context *c, const struct tls_context *previous);
+
+/* ---- clients ------------------------------------------------------------------------------- */
+
+struct tls_client {
+    atomic_uint refs;
+    SSL_CTX *ssl;     /* owned; has the pair and the CA */
+    BIO_METHOD *pump; /* owned */
+};
 
 /* ---- connections --------------------------------------------------------------------------- */
 
@@ -75,7 +108,8 @@ struct tls_queue {
 
 struct tls_conn {
     SSL *ssl; /* owned; its app data is the connection. NULL once it has failed */
-    struct tls_context *context; /* shared: our reference */
+    struct tls_context *context; /* shared: our reference; NULL: it is a client's */
+    struct tls_client *client;   /* shared, too; NULL: it is a server's */
     struct tls_queue in, out;
     enum tls_use use;
     enum tls_state state;
@@ -91,6 +125,13 @@ struct tls_conn {
     bool ended;     /* our close_notify is out */
     bool no_memory; /* the pump could not keep what OpenSSL wrote */
 };
+
+/* Of neither side yet. NULL: no memory. */
+struct tls_conn *tls_conn_make(SSL_CTX *ssl, BIO_METHOD *pump);
+/* Goes on with the handshake as far as what is there allows. That it breaks is a state, not an error of the
+ * caller's. */
+enum err tls_conn_shake(struct tls_conn *c) MUST_USE;
+void tls_conn_fail(struct tls_conn *c, const char *why);
 
 static inline size_t tls_queue_len(const struct tls_queue *q)
 {
