@@ -301,7 +301,9 @@ static void add_addresses(const struct rqlited_config *c, struct rqlited_argv *a
     add(a, full, "-http-adv-addr");
     add(a, full, "127.0.0.1:%u", c->http_port);
     add(a, full, "-raft-addr");
-    if (c->raft_bind != NULL) {
+    if (c->raft_local_port != 0) {
+        add(a, full, "127.0.0.1:%u", c->raft_local_port);
+    } else if (c->raft_bind != NULL) {
         add(a, full, "%s", c->raft_bind);
     } else {
         const char *any = is_v6(own) ? "[::]" : "0.0.0.0";
@@ -387,6 +389,19 @@ enum err rqlited_argv(const struct rqlited_config *c, const struct rqlited_plan 
     add_way(c, p, out, &full);
     add(out, &full, "%s", c->data_dir);
     return full ? err_set(info, ERR_LIMIT, "rqlited's arguments are too long") : ERR_OK;
+}
+
+bool rqlited_argv_same(const struct rqlited_argv *a, const struct rqlited_argv *b)
+{
+    if (a->count != b->count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->argv[i], b->argv[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- credentials ---- */

@@ -50,6 +50,9 @@ struct rqlited_config {
     const char *domain;    /* NULL: none */
     uint16_t http_port;    /* on loopback, always */
     uint16_t raft_port;    /* the same on every core */
+    /* Behind the gate (gate_uv.h): listens on 127.0.0.1 at this port, whatever raft_bind says, and is
+     * known to others as before. 0: listens by itself. */
+    uint16_t raft_local_port;
     const char *ca_file, *cert_file, *key_file; /* all or none: mutual TLS between nodes */
     bool verify_client;
     bool non_voter;
@@ -100,6 +103,8 @@ struct rqlited_argv {
 };
 enum err rqlited_argv(const struct rqlited_config *c, const struct rqlited_plan *p,
                       struct rqlited_argv *out, struct err_info *info) MUST_USE;
+
+bool rqlited_argv_same(const struct rqlited_argv *a, const struct rqlited_argv *b);
 
 /* "192.0.2.1:4002", "[2001:db8::1]:4002": what this node is known by among the others. */
 void rqlited_advertised(const struct rqlited_config *c, char out[RQLITED_ADDRESS + 8]);

@@ -73,6 +73,13 @@ static struct rqlited_action ended(struct rqlited_life *l, int64_t now_ms)
         set_state(l, RQLITED_WAITING);
         return wait_for(m->poll_ms);
     }
+    if (l->changed) {
+        l->changed = false;
+        l->attempt = l->was_ready ? 0 : l->attempt;
+        l->alive_since = -1;
+        set_state(l, RQLITED_WAITING);
+        return wait_for(0);
+    }
     l->attempt = l->was_ready ? 0 : l->attempt + 1;
     l->ends = lasted ? 0 : l->ends + 1;
     l->broken = l->ends >= m->broken_after;
@@ -190,6 +197,16 @@ static struct rqlited_action suspect(struct rqlited_life *l, const struct rqlite
     return kill_it(l, "what it holds may be wrong");
 }
 
+/* While it is ended for another reason, that one counts; the next start is with what is new. */
+static struct rqlited_action changed(struct rqlited_life *l)
+{
+    if (!l->child || l->killing || l->stopping) {
+        return act(RQLITED_ACT_NONE);
+    }
+    l->changed = true;
+    return kill_it(l, "its configuration has changed");
+}
+
 static struct rqlited_action stop(struct rqlited_life *l)
 {
     bool again = l->stopping;
@@ -230,6 +247,8 @@ struct rqlited_action rqlited_life_next(struct rqlited_life *l, const struct rql
         return disk(l, ev);
     case RQLITED_EV_SUSPECT:
         return suspect(l, ev);
+    case RQLITED_EV_CHANGED:
+        return changed(l);
     case RQLITED_EV_STOP:
         return stop(l);
     }

@@ -2,7 +2,7 @@
  * process, no clock, no file; cluster/rqlited_uv.c carries it out.
  *
  *            PLAN ──nobody──> WAIT                    one thing is under way at any time; only EXITED,
- *     GO ──>  │ ^ <───────────┘ │ time                DISK, SUSPECT and STOP come unasked
+ *     GO ──>  │ ^ <───────────┘ │ time                DISK, SUSPECT, CHANGED and STOP come unasked
  *             v └───────────────┘
  *           SPAWN ──failed──> WAIT (backoff)
  *             v
@@ -11,6 +11,7 @@
  *     EXITED: as after KILL.   STOP: KILL if there is a child, then DONE.
  *     DISK without room: KILL if there is a child; then WAITs, not PLAN, until there is room.
  *     SUSPECT: KILL. What it holds may be wrong, and a start makes it anew from its log.
+ *     CHANGED: KILL, then PLAN without a backoff: it is to be started with other arguments.
  *
  * Backoff doubles with every end, and begins anew after a run of `steady_ms`; an attempt to join or
  * form that ran for `alive_ms` has ended as planned (rqlited.c bounds it), which is no reason to wait
@@ -51,6 +52,7 @@ enum rqlited_event_kind {
     RQLITED_EV_EXITED,
     RQLITED_EV_DISK,    /* `free`; ok false: not known */
     RQLITED_EV_SUSPECT, /* `full`: it said itself that it had no room */
+    RQLITED_EV_CHANGED, /* the arguments it runs with are not the ones it should */
     RQLITED_EV_STOP
 };
 struct rqlited_event {
@@ -89,6 +91,7 @@ struct rqlited_life {
 
     bool child, killing, stopping, planning;
     bool full;    /* the disk: until there is room */
+    bool changed; /* this run was ended for other arguments' sake, which is no failure either */
     bool spared;  /* this run was ended for the disk's sake, which is no failure of its own */
     bool bounded; /* this run must become READY within formless_ms */
     bool attempted;

@@ -171,6 +171,7 @@ static bool look_up(struct rqlited *r)
 static void on_files(struct loop_work *w)
 {
     struct rqlited *r = (struct rqlited *)((char *)w - offsetof(struct rqlited, work));
+    rqlited_work_done(r);
     bool resume = strcmp(r->member_as, r->own) == 0;
     if (r->work_result != ERR_OK) {
         rqlited_planned(r, r->work_result, &r->work_info);
@@ -183,7 +184,5 @@ void rqlited_look(struct rqlited *r)
 {
     r->found.count = 0;
     r->looked_up = false;
-    r->work.work = on_pool;
-    r->work.done = on_files;
-    loop_offload(r->loop, &r->work);
+    rqlited_work(r, on_pool, on_files);
 }

@@ -43,6 +43,7 @@ static void on_written(struct loop_work *w)
         LOG_WARN(RQLITED_TAG, "cannot write down that this core is a member",
                  LOG_S("why", r->work_info.text));
     }
+    rqlited_work_done(r);
     rqlited_polled(r);
 }
 
@@ -79,9 +80,7 @@ static void judge(struct rqlited *r)
     if (!r->seen.ready || r->exited || r->life.stopping || self == NULL) {
         rqlited_polled(r); /* another rqlited on this port is no reason to write anything either */
     } else if (here && !r->member_written) {
-        r->work.work = on_pool;
-        r->work.done = on_written;
-        loop_offload(r->loop, &r->work);
+        rqlited_work(r, on_pool, on_written);
     } else if (!here && r->members.count == 1) {
         /* Alone, and known by an old address? A node that catches up also sees how its cluster was
          * long ago, perhaps alone, but then it does not lead. */

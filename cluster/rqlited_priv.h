@@ -1,6 +1,6 @@
 /* The parts of the supervisor: the driver (rqlited_uv.c), what it finds out before a start
- * (rqlited_look_uv.c) and while the child runs (rqlited_poll_uv.c), and the room on its disk
- * (rqlited_disk_uv.c). */
+ * (rqlited_look_uv.c) and while the child runs (rqlited_poll_uv.c), the room on its disk
+ * (rqlited_disk_uv.c), and its configuration (rqlited_change_uv.c). */
 #ifndef CLUSTER_RQLITED_PRIV_H
 #define CLUSTER_RQLITED_PRIV_H
 
@@ -18,11 +18,27 @@
 
 struct lookup; /* of lsc.<domain>; lives as long as the resolver takes */
 
+/* Copies of texts. */
+struct rqlited_texts {
+    char *text[12];
+    size_t count;
+    bool full; /* no memory */
+};
+
+/* A configuration and its texts. */
+struct rqlited_setting {
+    struct rqlited_config config;
+    struct rqlited_texts texts; /* owned */
+};
+
 struct rqlited {
     uv_loop_t *loop;              /* borrowed */
-    struct rqlited_config config; /* its texts are owned, in `texts` */
-    char *texts[12];
-    size_t texts_count;
+    struct rqlited_config config; /* its texts are in `lasting` and `texts` */
+    struct rqlited_texts lasting; /* owned: what cannot change */
+    struct rqlited_texts texts;   /* owned */
+    struct rqlited_setting
+        *next;                /* owned: takes the place of `config` when `work` is over; or NULL */
+    struct rqlited_argv argv; /* of the child, if there is one */
     char password[RQLITED_PASSWORD_MAX + 1];
     char *auth_file, *member_file, *raft_db,
         *peers_json;               /* owned; auth_file NULL: no credentials */
@@ -40,7 +56,8 @@ struct rqlited {
     const char *told_why; /* static: the last plan that was logged */
 
     /* planning */
-    struct loop_work work;
+    struct loop_work work; /* reads `config` and `own`: they stay while it is under way */
+    bool working;
     enum err work_result;
     struct err_info work_info;
     bool auth_written;
@@ -91,6 +108,14 @@ void rqlited_planned(struct rqlited *r, enum err e, const struct err_info *info)
 void rqlited_polled(struct rqlited *r);
 void rqlited_event(struct rqlited *r, struct rqlited_event ev);
 void rqlited_part_closed(struct rqlited *r);
+
+/* Copies into R what OPTIONS say, once. */
+enum err rqlited_copy(struct rqlited *r, const struct rqlited_options *options) MUST_USE;
+void rqlited_copy_free(struct rqlited *r);
+/* W, off the loop; DONE begins with rqlited_work_done(). */
+void rqlited_work(struct rqlited *r, void (*work)(struct loop_work *w),
+                  void (*done)(struct loop_work *w));
+void rqlited_work_done(struct rqlited *r);
 
 void rqlited_disk_start(struct rqlited *r); /* looks at once, and then each disk_ms */
 void rqlited_disk_close(struct rqlited *r); /* adds to `open` */

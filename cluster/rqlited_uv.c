@@ -87,12 +87,13 @@ static void on_exit_cb(void *ctx, int64_t status, int sig)
 
 static bool spawn(struct rqlited *r)
 {
-    struct rqlited_argv a;
     struct err_info info = {""};
-    struct proc_options o = {
-        .argv = (const char *const *)a.argv, .on_line = on_line, .on_exit = on_exit_cb, .ctx = r};
+    struct proc_options o = {.argv = (const char *const *)r->argv.argv,
+                             .on_line = on_line,
+                             .on_exit = on_exit_cb,
+                             .ctx = r};
     r->complaint[0] = r->last_line[0] = r->stop_why[0] = '\0';
-    enum err e = rqlited_argv(&r->config, &r->plan, &a, &info);
+    enum err e = rqlited_argv(&r->config, &r->plan, &r->argv, &info);
     if (e == ERR_OK) {
         e = proc_start(r->loop, &o, &r->proc, &info);
     }
@@ -187,13 +188,7 @@ static void on_timer(uv_timer_t *t)
 static void free_rqlited(struct rqlited *r)
 {
     members_free(&r->members);
-    for (size_t i = 0; i < r->texts_count; i++) {
-        free(r->texts[i]);
-    }
-    free(r->auth_file);
-    free(r->member_file);
-    free(r->raft_db);
-    free(r->peers_json);
+    rqlited_copy_free(r);
     explicit_bzero(r->password, sizeof r->password);
     free(r);
 }
@@ -316,61 +311,6 @@ void rqlited_event(struct rqlited *r, struct rqlited_event ev)
 
 /* ---- start, stop, view ---- */
 
-static const char *keep(struct rqlited *r, const char *text)
-{
-    if (text == NULL) {
-        return NULL;
-    }
-    assert(r->texts_count < sizeof r->texts / sizeof r->texts[0]);
-    char *copy = strdup(text);
-    if (copy == NULL) {
-        r->work_result = ERR_NOMEM;
-        return NULL;
-    }
-    r->texts[r->texts_count++] = copy;
-    return copy;
-}
-
-static char *path_of(struct rqlited *r, const char *folder, const char *name)
-{
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder, name) < 0) {
-        r->work_result = ERR_NOMEM;
-        return NULL;
-    }
-    return path;
-}
-
-static enum err copy_options(struct rqlited *r, const struct rqlited_options *o)
-{
-    const struct rqlited_config *c = &o->config;
-    bool credentials = c->user != NULL && o->password != NULL;
-    r->config = *c;
-    r->config.bin_path = keep(r, c->bin_path);
-    r->config.data_dir = keep(r, c->data_dir);
-    r->config.node_id = keep(r, c->node_id);
-    r->config.ip = keep(r, c->ip);
-    r->config.ipv6 = keep(r, c->ipv6);
-    r->config.raft_bind = keep(r, c->raft_bind);
-    r->config.domain = keep(r, c->domain);
-    r->config.ca_file = keep(r, c->ca_file);
-    r->config.cert_file = keep(r, c->cert_file);
-    r->config.key_file = keep(r, c->key_file);
-    r->config.user = keep(r, credentials ? c->user : NULL);
-    r->auth_file = credentials ? path_of(r, o->state_dir, "rqlite-auth.json") : NULL;
-    r->config.auth_file = r->auth_file;
-    r->member_file = path_of(r, o->state_dir, "rqlite-member");
-    r->raft_db = path_of(r, c->data_dir, "raft.db");
-    r->peers_json = path_of(r, c->data_dir, "raft/peers.json");
-    snprintf(r->password, sizeof r->password, "%s", credentials ? o->password : "");
-    snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u", c->http_port);
-    rqlited_advertised(c, r->own);
-    r->known = o->known;
-    r->on_change = o->on_change;
-    r->ctx = o->ctx;
-    return r->work_result;
-}
-
 enum err rqlited_start(uv_loop_t *loop, const struct rqlited_options *options, struct rqlited **out,
                        struct err_info *info)
 {
@@ -383,7 +323,7 @@ enum err rqlited_start(uv_loop_t *loop, const struct rqlited_options *options, s
         return e;
     }
     struct rqlited *r = calloc(1, sizeof *r);
-    if (r == NULL || copy_options(r, options) != ERR_OK) {
+    if (r == NULL || rqlited_copy(r, options) != ERR_OK) {
         if (r != NULL) {
             free_rqlited(r);
         }

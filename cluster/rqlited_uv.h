@@ -82,6 +82,12 @@ const char *rqlited_state_text(enum rqlited_state state);
 /* What this node holds is not what the others hold at the same revision: WHY, for the log. It is
  * started again, which makes its database anew; at most once in 60 s, for it may not help. */
 void rqlited_suspect(struct rqlited *r, const char *why);
+/* From now on it is started with CONFIG, which is copied; if it runs with other arguments than those, it is
+ * ended in order and started again at once, which counts as no failure. ERR_CONFLICT: another node_id or
+ * data_dir. `user` and `auth_file` are not looked at: they stay. ERR_NOTFOUND, ERR_DENIED, ERR_NOMEM; then
+ * nothing has changed. */
+enum err rqlited_reconfigure(struct rqlited *r, const struct rqlited_config *config,
+                             struct err_info *info) MUST_USE;
 /* SIGTERM (a leader hands over first), SIGKILL after RQLITED_STOP_MS. Then DONE, and R is gone. A
  * lookup of lsc.<domain> that is under way may keep the loop alive for longer. Once only. */
 void rqlited_stop(struct rqlited *r, void (*done)(void *ctx), void *ctx);

@@ -558,6 +558,80 @@ static void test_disk_and_doubt(void **state)
     stop(n);
 }
 
+/* ---- another configuration ---- */
+
+static bool is_restarted(const void *ctx)
+{
+    struct rqlited_view v = view(ctx);
+    return v.restarts > 0 && v.state == RQLITED_READY;
+}
+
+static void test_reconfigure(void **state)
+{
+    (void)state;
+    struct node *n = make_node(0);
+    struct err_info info = {""};
+    t.limits.backoff_min_ms = PATIENCE_MS; /* a backoff would be noticed */
+    start(n);
+    need_ready(n);
+    execute(n, "CREATE TABLE t (v TEXT)");
+    execute(n, "INSERT INTO t VALUES('one')");
+    need_member_file(n);
+
+    /* nothing of it is in its arguments */
+    int pid = view(n).pid;
+    struct rqlited_config c = n->o.config;
+    c.domain = "example.com";
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_OK);
+    wait_ms(300);
+    assert_int_equal(view(n).pid, pid);
+
+    /* refused: nothing changes */
+    c.node_id = "core-x";
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_CONFLICT);
+    c = n->o.config;
+    c.data_dir = "/nowhere";
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_CONFLICT);
+    c = n->o.config;
+    c.bin_path = "/nowhere/rqlited";
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_NOTFOUND);
+
+    /* behind a gate, with another HTTP port; its texts may go at once */
+    char bind[32] = "127.0.0.9:1";
+    c = n->o.config;
+    c.raft_bind = bind;
+    c.raft_local_port = free_port();
+    n->o.config.http_port = c.http_port = free_port();
+    unsigned before = n->changes;
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_OK);
+    assert_int_equal(n->changes, before); /* never inside the call */
+    memset(bind, 0, sizeof bind);
+    assert_true(wait_until(is_restarted, n));
+    show_argv(n, "reconfigured");
+    assert_int_not_equal(view(n).pid, pid);
+    assert_int_equal(view(n).restarts, 1);
+    assert_non_null(strstr(view(n).last_exit, "configuration has changed"));
+    need_row(n, "one");
+    assert_int_equal(bind_one(1, c.raft_local_port), -1); /* it listens there */
+
+    /* the same once more: nothing; then in the middle of a start, which counts as well */
+    pid = view(n).pid;
+    c.raft_bind = NULL;
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_OK);
+    wait_ms(300);
+    assert_int_equal(view(n).pid, pid);
+    for (unsigned i = 0; i < 5; i++) {
+        c.raft_local_port = free_port();
+        assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_OK);
+        wait_ms(i * 20);
+    }
+    need_ready(n);
+    need_row(n, "one");
+    assert_int_equal(bind_one(1, c.raft_local_port), -1);
+    assert_int_equal(rqlited_reconfigure(n->r, &c, &info), ERR_OK);
+    stop(n);
+}
+
 /* ---- several ---- */
 
 static void seed_all(unsigned founders)
@@ -1021,6 +1095,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest real[] = {
         T(test_one_core),
         T(test_disk_and_doubt),
+        T(test_reconfigure),
         T(test_three_and_more),
         T(test_mutual_tls),
         T(test_forming_takes_long),

@@ -394,6 +394,40 @@ static void test_argv(void **state)
                HEAD "-raft-addr 127.0.0.9:777 -raft-adv-addr 192.0.2.1:4002 "
                     "-cluster-connect-timeout 2s -node-ca-cert ca -node-cert cert -node-key key "
                     "-node-verify-client" DATA);
+
+    c.raft_local_port = 14002; /* which counts more than raft_bind */
+    check_argv(&c, &(struct rqlited_plan){.way = RQLITED_FOUND}, "behind the gate",
+               HEAD "-raft-addr 127.0.0.1:14002 -raft-adv-addr 192.0.2.1:4002 "
+                    "-cluster-connect-timeout 2s -node-ca-cert ca -node-cert cert -node-key key "
+                    "-node-verify-client" DATA);
+    apply(&c, TLS | SIX);
+    c.raft_bind = NULL;
+    check_argv(&c, &(struct rqlited_plan){.way = RQLITED_JOIN, .peers = peers_of(B6)},
+               "behind the gate, v6: others are asked at the port they are known by",
+               HEAD "-raft-addr 127.0.0.1:14002 -raft-adv-addr [2001:db8::1]:4002 "
+                    "-cluster-connect-timeout 2s -node-ca-cert ca -node-cert cert -node-key key "
+                    "-node-verify-client -join [2001:db8::2]:4002 "
+                    "-join-attempts 8 -join-interval 2s" DATA);
+}
+
+static void test_argv_same(void **state)
+{
+    (void)state;
+    struct rqlited_config c = config();
+    struct rqlited_plan p = {.way = RQLITED_RESUME};
+    struct rqlited_argv a;
+    struct rqlited_argv b;
+    assert_int_equal(rqlited_argv(&c, &p, &a, NULL), ERR_OK);
+    assert_int_equal(rqlited_argv(&c, &p, &b, NULL), ERR_OK);
+    assert_true(rqlited_argv_same(&a, &b));
+    c.raft_port++; /* as many arguments */
+    assert_int_equal(rqlited_argv(&c, &p, &b, NULL), ERR_OK);
+    assert_false(rqlited_argv_same(&a, &b));
+    c.raft_port--;
+    apply(&c, TLS); /* more */
+    assert_int_equal(rqlited_argv(&c, &p, &b, NULL), ERR_OK);
+    assert_false(rqlited_argv_same(&a, &b));
+    assert_false(rqlited_argv_same(&b, &a));
 }
 
 static void test_argv_limits(void **state)
@@ -472,10 +506,10 @@ static void test_auth_json(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plan),       cmocka_unit_test(test_no_accidental_cluster),
-        cmocka_unit_test(test_argv),       cmocka_unit_test(test_argv_limits),
-        cmocka_unit_test(test_advertised), cmocka_unit_test(test_peers_add),
-        cmocka_unit_test(test_auth_json),
+        cmocka_unit_test(test_plan),      cmocka_unit_test(test_no_accidental_cluster),
+        cmocka_unit_test(test_argv),      cmocka_unit_test(test_argv_limits),
+        cmocka_unit_test(test_argv_same), cmocka_unit_test(test_advertised),
+        cmocka_unit_test(test_peers_add), cmocka_unit_test(test_auth_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

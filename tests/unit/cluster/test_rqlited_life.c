@@ -426,6 +426,73 @@ static void test_suspect(void **state)
     need(feed_kind(0, RQLITED_EV_EXITED), RQLITED_ACT_DONE);
 }
 
+/* Started again at once, however it did until then; nothing of it counts as a failure. */
+static void test_changed(void **state)
+{
+    (void)state;
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_NONE); /* nobody there */
+    first_child(RQLITED_RESUME);
+    for (unsigned i = 0; i < 10; i++) {
+        if (i % 2 == 0) {
+            poll_once(true, true, 2000);
+        }
+        struct rqlited_action a = feed_kind(0, RQLITED_EV_CHANGED);
+        need(a, RQLITED_ACT_KILL);
+        assert_non_null(a.why);
+        need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_NONE); /* once */
+        need(feed_kind(0, RQLITED_EV_TIME), RQLITED_ACT_NONE);
+        need(polled(0, true, true), RQLITED_ACT_NONE);
+        need_wait(feed_kind(0, RQLITED_EV_EXITED), 0);
+        need_state("waiting");
+        next_child(0, RQLITED_RESUME);
+        assert_false(t.life.broken);
+        assert_int_equal(t.life.attempt, 0);
+    }
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 500); /* an end of its own counts as ever */
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_NONE);
+}
+
+/* At the same time as something else. */
+static void test_changed_meanwhile(void **state)
+{
+    (void)state;
+    /* it was to be ended anyway: that counts */
+    first_child(RQLITED_RESUME);
+    need(suspect(0, false), RQLITED_ACT_KILL);
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_NONE);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 500);
+    next_child(500, RQLITED_RESUME);
+
+    /* its disk fills while it ends */
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_KILL);
+    need(disk(0), RQLITED_ACT_NONE);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 0);
+    need_wait(feed_kind(0, RQLITED_EV_TIME), 1000);
+    need(disk(2 * LOW), RQLITED_ACT_NONE);
+    next_child(1000, RQLITED_RESUME);
+
+    /* we end while it does */
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_KILL);
+    need(feed_kind(0, RQLITED_EV_STOP), RQLITED_ACT_NONE);
+    need_state("stopping");
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_NONE);
+    need(feed_kind(0, RQLITED_EV_EXITED), RQLITED_ACT_DONE);
+
+    /* an attempt that never was ready keeps its turn, and its state of health */
+    setup(NULL);
+    first_child(RQLITED_JOIN);
+    for (unsigned i = 0; i < 9; i++) {
+        need(feed_kind(10, RQLITED_EV_EXITED), RQLITED_ACT_WAIT);
+        need(feed_kind(60000, RQLITED_EV_TIME), RQLITED_ACT_PLAN);
+        child(RQLITED_JOIN);
+    }
+    need(feed_kind(0, RQLITED_EV_CHANGED), RQLITED_ACT_KILL);
+    need_wait(feed_kind(0, RQLITED_EV_EXITED), 0);
+    assert_int_equal(t.life.attempt, 9);
+    assert_true(t.life.broken);
+    need_state("broken");
+}
+
 static void test_says_full(void **state)
 {
     (void)state;
@@ -464,6 +531,8 @@ int main(void)
         T(test_disk_without_child),
         T(test_said_full),
         T(test_suspect),
+        T(test_changed),
+        T(test_changed_meanwhile),
         T(test_says_full),
     };
 #undef T
