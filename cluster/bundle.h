@@ -68,7 +68,8 @@ struct bundle {
 };
 void bundle_free(struct bundle *b); /* zeroed is fine; wipes */
 
-/* *text is the caller's to free. The version written is BUNDLE_VERSION. */
+/* *text is the caller's to free. The version written is BUNDLE_VERSION. What bundle_open() would refuse is not
+ * sealed: ERR_MALFORMED with the member's path, ERR_LIMIT. ERR_NOMEM, ERR_IO. */
 enum err bundle_seal(const struct bundle *b, const char *passphrase, char **text,
                      struct err_info *info) MUST_USE;
 enum err bundle_open(const char *text, size_t len, const char *passphrase, struct bundle *out,
@@ -78,11 +79,12 @@ enum err bundle_open(const char *text, size_t len, const char *passphrase, struc
  * (key and certificate), ERR_MALFORMED. */
 enum err bundle_check(const struct bundle *b, int64_t now_ms, struct err_info *info) MUST_USE;
 
-/* A fresh passphrase: XXXX-XXXX-XXXX-XXXX-XXXX-XXXX in letters and digits that are not mistaken for each
- * other. The dashes are for people: they and letter case do not count when it is read (but for version 1,
- * where every octet counts). Wiped by the caller. */
+/* A fresh passphrase: XXXX-XXXX-XXXX-XXXX-XXXX-XXXX in 32 digits and letters, without I, L, O and U. When it
+ * is read, dashes, blanks and letter case do not count, and I, L and O are the digits that they look like
+ * (but for version 1, where every octet counts). Wiped by the caller. */
 void bundle_passphrase(char out[BUNDLE_PASSPHRASE_LEN + 1]);
-/* What a passphrase file holds, without the end of its one line. ERR_MALFORMED: empty, or more than a line. */
+/* What a passphrase file holds (as file_read() gives it: TEXT has one octet more than LEN), without the end of
+ * its one line. *out is borrowed from TEXT. ERR_MALFORMED: empty, or more than a line. */
 enum err bundle_passphrase_read(char *text, size_t len, const char **out,
                                 struct err_info *info) MUST_USE;
 

@@ -189,3 +189,28 @@ enum err jx_int(const json_t *object, const char *key, int64_t min, int64_t max,
     *out = value;
     return ERR_OK;
 }
+
+static void wipe(json_t *value)
+{
+    const char *key;
+    size_t i;
+    json_t *item;
+    if (value->refcount > 1) {
+        return;
+    }
+    if (json_is_string(value)) {
+        explicit_bzero((void *)(uintptr_t)json_string_value(value), json_string_length(value));
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, item) { wipe(item); }
+    } else if (json_is_object(value)) {
+        json_object_foreach(value, key, item) { wipe(item); }
+    }
+}
+
+void jx_wipe(json_t *value)
+{
+    if (value != NULL) {
+        wipe(value);
+        json_decref(value);
+    }
+}

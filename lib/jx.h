@@ -41,4 +41,8 @@ enum err jx_bool(const json_t *object, const char *key, bool *out, struct err_in
 enum err jx_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,
                 struct err_info *info) MUST_USE;
 
+/* Overwrites each text in it that nobody else holds, too, and lets go of it: for secrets. NULL is fine. (What
+ * the parser had in buffers of its own on the way is not within reach.) */
+void jx_wipe(json_t *value);
+
 #endif

@@ -26,7 +26,7 @@
 
 #include "err.h"
 
-#define SEAL_PHRASE_MAX    (256 * 1024)
+#define SEAL_PHRASE_MAX    (256 * 1024) /* of the text inside */
 #define SEAL_PHRASE_MEMORY ((uint64_t)256 * 1024 * 1024)
 
 /* *out is the caller's to free. */
@@ -35,5 +35,8 @@ enum err seal_phrase_close(const char *phrase, size_t phrase_len, const void *pl
 /* *out has one NUL more than *len counts; free it with seal_wipe() (lib/seal.h). */
 enum err seal_phrase_open(const char *phrase, size_t phrase_len, const void *sealed, size_t len,
                           uint8_t **out, size_t *out_len, struct err_info *info) MUST_USE;
+
+/* What the first octet says, as unauthenticated as it is; 0: there is none. */
+unsigned seal_phrase_version(const void *sealed, size_t len);
 
 #endif

@@ -28,6 +28,14 @@ const struct seal_key *seal_ring_find(const struct seal_ring *r, const uint8_t i
 enum err seal_data_key(const struct seal_key *k, const char *purpose, uint8_t out[SEAL_KEY_LEN],
                        struct err_info *info) MUST_USE;
 
+/* lib/seal_phrase.h, with another cost than the standard one (for tests: 2^10 takes a millisecond). */
+struct seal_phrase_cost {
+    unsigned log2_n, r, p;
+};
+enum err seal_phrase_close_at(const struct seal_phrase_cost *cost, const char *phrase,
+                              size_t phrase_len, const void *plain, size_t len, uint8_t **out,
+                              size_t *out_len, struct err_info *info) MUST_USE;
+
 enum err seal_no_memory(struct err_info *info);
 /* OpenSSL has failed: empties its queue. ERR_NOMEM, ERR_IO. */
 enum err seal_failed(struct err_info *info);
