@@ -218,12 +218,29 @@ static CURLcode set_manners(struct httpc_call *call, const struct httpc_settings
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_PREREQFUNCTION, on_send);
     SET(CURLOPT_PREREQDATA, call);
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    return rc;
+}
+
+/* Whom we believe, and who we are. */
+static CURLcode set_trust(struct httpc_call *call, const struct httpc_settings *settings)
+{
+    CURLcode rc = CURLE_OK;
+    bool pinned = settings->pins != NULL;
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, pinned ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, pinned ? 0L : 2L);
+    if (pinned) {
+        SET(CURLOPT_PINNEDPUBLICKEY, settings->pins);
+    }
     if (settings->ca.data != NULL) {
         SET(CURLOPT_CAINFO_BLOB, &settings->ca);
         SET(CURLOPT_CAPATH, NULL); /* else the system's are trusted besides */
+    }
+    if (settings->cert_file != NULL) {
+        SET(CURLOPT_SSLCERT, settings->cert_file);
+        SET(CURLOPT_SSLKEY, settings->key_file);
+        SET(CURLOPT_KEYPASSWD, "");           /* else OpenSSL asks whoever sits at the terminal */
+        SET(CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a session would go on under an older name */
     }
     return rc;
 }
@@ -368,9 +385,8 @@ enum err httpc_call_prepare(struct httpc_call *call, const struct httpc_settings
     }
     call->easy = curl_easy_init();
     CURLcode rc = call->easy != NULL ? set_manners(call, settings, request) : CURLE_OUT_OF_MEMORY;
-    if (rc == CURLE_OK) {
-        rc = set_what(call, request);
-    }
+    rc = rc == CURLE_OK ? set_trust(call, settings) : rc;
+    rc = rc == CURLE_OK ? set_what(call, request) : rc;
     e = rc == CURLE_OK ? take_headers(call, request, &login)
                        : httpc_call_fail(call, rc == CURLE_OUT_OF_MEMORY ? ERR_NOMEM : ERR_BUG,
                                          curl_easy_strerror(rc));
@@ -431,6 +447,7 @@ static enum err translate(const struct httpc_call *call, CURLcode rc)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
         return ERR_DENIED;
     case CURLE_SSL_CONNECT_ERROR:
         return is_cut(call) ? ERR_UNAVAIL : ERR_DENIED;
@@ -454,7 +471,11 @@ enum err httpc_call_result(struct httpc_call *call, CURLcode rc)
     if (rc != CURLE_OK) {
         enum err e = translate(call, rc);
         const char *text = call->detail[0] != '\0' ? call->detail : curl_easy_strerror(rc);
-        return httpc_call_fail(call, e, e == ERR_LIMIT ? "the reply is larger than allowed" : text);
+        text = e == ERR_LIMIT ? "the reply is larger than allowed" : text;
+        text = rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH
+                   ? "the server's key is not the one that is expected"
+                   : text;
+        return httpc_call_fail(call, e, text);
     }
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (!call->header_done) { /* libcurl is content with half a header */

@@ -36,6 +36,7 @@
 #include "err.h"
 
 #define HTTPC_HEADERS_MAX 16
+#define HTTPC_PINS_MAX    4
 #define HTTPC_HEADER_ROOM (16 * 1024) /* what a reply's header may have in all */
 
 struct httpc;
@@ -45,17 +46,20 @@ struct httpc_options {
     const char *ca_file;    /* https: trust these and no others, read once. NULL: the system's,
                                  read on the loop at the first https request (20 ms), and again
                                  a day later, because the system renews them */
-    /* https: what we show to a server that asks (mutual TLS); PEM files, read at each connection. Both or
-     * none. */
+    /* https: what we show to a server that asks (mutual TLS); PEM files, read at each connection, on the
+     * loop, so that a new pair is used by the next one. Both or none. Files that are missing or do not fit,
+     * or an encrypted key: the request fails with ERR_DENIED. */
     const char *cert_file, *key_file;
     /* https: believe a server whose public key is one of these (base64 of SHA-256, RFC 7469 §2.4), whoever
-     * signed it and whatever it is called, and nobody else. NULL: go by ca_file. */
+     * signed it and whatever it is called, and nobody else (ERR_DENIED). Up to HTTPC_PINS_MAX, and then no
+     * ca_file. None: go by ca_file. */
     const char *const *pins;
     size_t pins_count;
     unsigned connections_max; /* at a time; further requests wait their turn. 0: 4 */
 };
 /* Reads ca_file, so it blocks: boot only. ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT, ERR_IO: ca_file;
- * ERR_MALFORMED: there is no certificate in it. An open client without requests does not keep its
+ * ERR_MALFORMED: there is no certificate in it, or a pin is none; ERR_LIMIT: too many pins; ERR_CONFLICT:
+ * pins and ca_file, or half a pair. An open client without requests does not keep its
  * loop alive. */
 enum err httpc_open(uv_loop_t *loop, const struct httpc_options *options, struct httpc **out,
                     struct err_info *info) MUST_USE;

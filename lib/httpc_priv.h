@@ -49,8 +49,10 @@ struct httpc_call {
 TAILQ_HEAD(httpc_calls, httpc_call);
 
 struct httpc_settings {
-    char *user_agent;    /* owned */
-    struct curl_blob ca; /* owned data; NULL: the system's */
+    char *user_agent;           /* owned, as all of these */
+    struct curl_blob ca;        /* owned data; NULL: the system's */
+    char *cert_file, *key_file; /* NULL: nothing is shown */
+    char *pins;                 /* as libcurl wants them; NULL: it goes by the CA */
 };
 
 /* Makes CALL->easy out of REQUEST. On an error CALL->info says why. */
