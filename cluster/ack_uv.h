@@ -1,9 +1,5 @@
 /* The newcomer's call to the issuer: "I am here, this is my token" (POST .../system/admin/cores/ack), tried
- * again until it is heard or the time is over; and a node's call for another certificate.
- *
- * What is tried again: nobody there, no answer in time, a cut connection, 5xx and 429 (not before
- * Retry-After), with pauses growing from 1 s to 30 s and a tenth of chance. What is not: any other status,
- * and a server that is not the one wanted (ERR_DENIED). The pure machine is cluster/ack.h.
+ * again until it is heard or the time is over. What is tried again and when is cluster/ack.h, a machine.
  *
  * Threads: the loop's; the callback later, once. Texts are copied; the token is wiped.
  * Errors: ERR_DENIED (401: the token is not good here; or TLS: not the server that the bundle names),
@@ -18,11 +14,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "ack.h"
 #include "lib/err.h"
-
-#define ACK_DEADLINE_MS (5 * 60 * 1000)
-#define ACK_TRY_MS      15000
-#define ACK_REPLY_MAX   (256 * 1024)
 
 struct ack_options {
     const char *url; /* https only */
@@ -37,17 +30,6 @@ struct ack_options {
     void (*on_try)(void *ctx, unsigned tries, const char *what, unsigned wait_ms);
     void *ctx; /* borrowed */
 };
-struct ack_member {
-    const char *id, *url, *hosting; /* NULL */
-    bool available;
-};
-/* What the issuer said of the cluster; borrowed until the callback returns. */
-struct ack_told {
-    const struct ack_member *members;
-    size_t members_count;
-    const char *const *lsc_ips;
-    size_t lsc_ips_count;
-};
 typedef void ack_cb(void *ctx, enum err e, const struct err_info *info,
                     const struct ack_told *told);
 
@@ -56,19 +38,5 @@ struct ack;
 struct ack *ack_start(uv_loop_t *loop, const struct ack_options *options, ack_cb *cb, void *ctx);
 /* The callback comes with ERR_CANCELED. */
 void ack_cancel(struct ack *a);
-
-/* Another certificate for the node: POST https://ADDRESS:PORT/cluster/node-certificate over mutual TLS. One
- * try. *cert is borrowed until the callback returns. Errors as above, and ERR_UNAVAIL. */
-struct renewal_options {
-    const char *address; /* of the core with the CA; IPv6 without brackets */
-    uint16_t port;
-    const char *ca_file, *cert_file, *key_file;
-    const char *csr; /* PEM */
-};
-typedef void renewal_cb(void *ctx, enum err e, const struct err_info *info, const char *cert);
-struct renewal;
-struct renewal *renewal_start(uv_loop_t *loop, const struct renewal_options *options,
-                              renewal_cb *cb, void *ctx);
-void renewal_cancel(struct renewal *r);
 
 #endif
