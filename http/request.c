@@ -66,6 +66,11 @@ bool http_request_is_local(const struct http_request *r)
     return r->is_local;
 }
 
+bool http_request_tls_peer(const struct http_request *r, struct tls_peer *out)
+{
+    return r->c != NULL && r->c->tls != NULL && tls_conn_peer(r->c->tls, out);
+}
+
 bool http_request_gone(const struct http_request *r)
 {
     return r->stream == NULL;

@@ -74,6 +74,27 @@ static void on_who(void *ctx, struct http_request *r)
     reply_text(r, text);
 }
 
+void http_fixture_peer(struct http_request *r, char out[HTTP_FIXTURE_PEER_MAX])
+{
+    struct tls_peer peer;
+    const char *from = http_request_is_local(r) ? "local" : "far";
+    if (http_request_tls_peer(r, &peer)) {
+        snprintf(out, HTTP_FIXTURE_PEER_MAX, "%s %s %s %s %lld", from, peer.name, peer.serial,
+                 peer.sha256, (long long)peer.not_after_ms);
+    } else {
+        snprintf(out, HTTP_FIXTURE_PEER_MAX, "%s nobody", from);
+    }
+}
+
+static void on_peer(void *ctx, struct http_request *r)
+{
+    struct http_fixture *f = ctx;
+    char text[HTTP_FIXTURE_PEER_MAX];
+    f->served++;
+    http_fixture_peer(r, text);
+    reply_text(r, text);
+}
+
 static void on_thing(void *ctx, struct http_request *r)
 {
     struct http_fixture *f = ctx;
@@ -111,6 +132,7 @@ static const struct http_route routes[] = {
     {"POST", "/keep", "keep_post", on_keep, 65536, 0},
     {"GET", "/big", "big", on_big, 0, HTTP_NO_BODY},
     {"GET", "/who", "who", on_who, 0, HTTP_NO_BODY},
+    {"GET", "/peer", "peer", on_peer, 0, HTTP_NO_BODY},
     {"DELETE", "/things/{name}", "things", on_thing, 0, HTTP_NO_BODY},
     {"GET", "/cached", "cached", on_cached, 0, HTTP_NO_BODY},
     {"GET", "/broken", "broken", on_broken, 0, HTTP_NO_BODY},
@@ -126,7 +148,7 @@ void http_fixture_init(struct http_fixture *f)
     assert_int_equal(uv_loop_init(&f->loop), 0);
 }
 
-static uint16_t listen_on(struct http_fixture *f, bool tls)
+static uint16_t listen_on(struct http_fixture *f, unsigned site, bool tls)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof sa;
@@ -134,22 +156,32 @@ static uint16_t listen_on(struct http_fixture *f, bool tls)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    assert_int_equal(http_server_listen(f->server, fd, 0, tls, &info), ERR_OK);
+    assert_int_equal(http_server_listen(f->server, fd, site, tls, &info), ERR_OK);
     return ntohs(sa.sin_port);
 }
 
 void http_fixture_open(struct http_fixture *f)
 {
     const struct http_site site = {.routes = routes, .count = COUNT(routes), .ctx = f};
+    struct http_site sites[HTTP_SITES_MAX];
     struct err_info info = {.text = ""};
-    assert_int_equal(http_server_open(&f->loop, &site, 1, &f->limits, &f->server, &info), ERR_OK);
-    f->port = listen_on(f, false);
+    for (unsigned i = 0; i < HTTP_SITES_MAX; i++) {
+        sites[i] = site;
+    }
+    assert_int_equal(
+        http_server_open(&f->loop, sites, HTTP_SITES_MAX, &f->limits, &f->server, &info), ERR_OK);
+    f->port = listen_on(f, 0, false);
 }
 
 uint16_t http_fixture_open_tls(struct http_fixture *f, struct tls_context *context)
 {
     http_server_use_tls(f->server, context);
-    return listen_on(f, true);
+    return http_fixture_listen_tls(f, 0);
+}
+
+uint16_t http_fixture_listen_tls(struct http_fixture *f, unsigned site)
+{
+    return listen_on(f, site, true);
 }
 
 static void on_closed(void *ctx)
@@ -238,9 +270,9 @@ int http_fixture_dial_narrow(struct http_fixture *f, uint16_t port)
     return dial(port, 4096);
 }
 
-int http_fixture_pair(struct http_fixture *f, int size, bool h2)
+static int pair(struct http_fixture *f, uint32_t from, int size, bool h2)
 {
-    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     if (size > 0) {
@@ -249,6 +281,16 @@ int http_fixture_pair(struct http_fixture *f, int size, bool h2)
     http_conn_open(f->server, fds[1], (struct sockaddr *)&peer, 0,
                    h2 ? HTTP_CONN_H2 : HTTP_CONN_PLAIN);
     return fds[0];
+}
+
+int http_fixture_pair(struct http_fixture *f, int size, bool h2)
+{
+    return pair(f, INADDR_LOOPBACK, size, h2);
+}
+
+int http_fixture_pair_far(struct http_fixture *f)
+{
+    return pair(f, 0xc0000201, 0, false);
 }
 
 void http_fixture_reset(int fd)

@@ -6,6 +6,7 @@
  *   POST   /echo           the body, up to 64 KiB        PUT /json                100 octets of JSON
  *   GET    /big            HTTP_FIXTURE_BIG octets       GET /who                 "peer host tls"
  *   DELETE /things/{name}  204                           GET /cached, /broken     fields; an error
+ *   GET    /peer           http_fixture_peer()
  */
 #ifndef TESTS_HTTP_FIXTURE_H
 #define TESTS_HTTP_FIXTURE_H
@@ -42,9 +43,15 @@ void http_fixture_init(struct http_fixture *f);
 void http_fixture_open(struct http_fixture *f);
 /* Another port of the same server, with CONTEXT. */
 uint16_t http_fixture_open_tls(struct http_fixture *f, struct tls_context *context);
+/* And another, with what SITE shows. All sites (HTTP_SITES_MAX) are the same. */
+uint16_t http_fixture_listen_tls(struct http_fixture *f, unsigned site);
 void http_fixture_close_begin(struct http_fixture *f);
 /* Answers what is kept, ends the server if that has not been begun, waits for its end. */
 void http_fixture_end(struct http_fixture *f);
+
+#define HTTP_FIXTURE_PEER_MAX 600
+/* "local", or "far" if it is not from this machine; "nobody", or "name serial sha256 not-after" */
+void http_fixture_peer(struct http_request *r, char out[HTTP_FIXTURE_PEER_MAX]);
 
 /* Answers the request that has been kept longest. */
 void http_fixture_answer(struct http_fixture *f);
@@ -63,6 +70,8 @@ int http_fixture_dial_narrow(struct http_fixture *f, uint16_t port);
 /* A pair of sockets instead: the server's sends as much at a time as SIZE (0: as usual). H2: it speaks
  * HTTP/2 at once. */
 int http_fixture_pair(struct http_fixture *f, int size, bool h2);
+/* The same, from 192.0.2.1 as far as the server knows. */
+int http_fixture_pair_far(struct http_fixture *f);
 /* Ends as a process that is killed does. */
 void http_fixture_reset(int fd);
 
