@@ -186,8 +186,11 @@ static enum err verify(X509 *x, STACK_OF(X509) * roots, int64_t now_ms, struct e
         goto out;
     }
     X509_STORE_CTX_set0_trusted_stack(c, roots);
-    X509_STORE_CTX_set_flags(c, X509_V_FLAG_PARTIAL_CHAIN);
-    X509_STORE_CTX_set_time(c, 0, (time_t)(now_ms / 1000));
+    X509_STORE_CTX_set_flags(c, X509_V_FLAG_PARTIAL_CHAIN |
+                                    (now_ms == CERT_ANY_TIME ? X509_V_FLAG_NO_CHECK_TIME : 0));
+    if (now_ms != CERT_ANY_TIME) {
+        X509_STORE_CTX_set_time(c, 0, (time_t)(now_ms / 1000));
+    }
     if (X509_verify_cert(c) != 1) {
         int why = X509_STORE_CTX_get_error(c);
         e = make_error(NULL, why == X509_V_ERR_OUT_OF_MEM ? ERR_NOMEM : ERR_DENIED, "");

@@ -25,26 +25,30 @@
 #define CURRENT     "current"
 #define HOOKED      "hooked"
 #define LOCK        ".lock"
+#define FILE_MODE   0600
 #define LIST_MAX    64 /* generations that are looked at in one go */
+
+static const struct folder_want ours = {.cap = TLS_PAIR_PEM_MAX, .repair = FILE_MODE};
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
 /* The operator's folder: a link to elsewhere is fine, and others may read it. */
-static enum err open_tls_dir(const struct sync_dir *d, struct sync_at *out, struct err_info *info)
+static enum err open_tls_dir(const struct sync_dir *d, struct folder *out, struct err_info *info)
 {
     struct stat st;
-    *out = (struct sync_at){.gate = &d->gate, .fd = -1};
+    /* What is in it must be ours, whoever has the folder itself. */
+    *out = (struct folder){.gate = &d->gate, .fd = -1, .uid = geteuid(), .gid = getegid()};
     int n = snprintf(out->path, sizeof out->path, "%s", d->tls_dir);
     if (n < 0 || (size_t)n >= sizeof out->path) {
         return err_set(info, ERR_LIMIT, "path too long: %s", d->tls_dir);
     }
     bool made = mkdir(d->tls_dir, 0700) == 0;
     if (!made && errno != EEXIST) {
-        return sync_fail(out, NULL, "make", info);
+        return folder_fail(out, NULL, "make", info);
     }
     out->fd = open(d->tls_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (out->fd < 0 || fstat(out->fd, &st) != 0 || (made && fchmod(out->fd, 0700) != 0)) {
-        return sync_fail(out, NULL, "open", info);
+        return folder_fail(out, NULL, "open", info);
     }
     /* Who can rename in it can put a folder of theirs in place of ours; not if it is sticky. */
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0 &&
@@ -54,18 +58,18 @@ static enum err open_tls_dir(const struct sync_dir *d, struct sync_at *out, stru
     return ERR_OK;
 }
 
-static enum err take_lock(struct sync_dir *d, const struct sync_at *tls, struct err_info *info)
+static enum err take_lock(struct sync_dir *d, const struct folder *tls, struct err_info *info)
 {
     d->lock = openat(tls->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (d->lock < 0) {
-        return sync_fail(tls, LOCK, "create", info);
+        return folder_fail(tls, LOCK, "create", info);
     }
     if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK ? err_set(info, ERR_BUSY,
                                               "another dnsd keeps its certificates in %s: stop "
                                               "it, or set another letsEncrypt.tlsDir",
                                               d->tls_dir)
-                                    : sync_fail(tls, LOCK, "lock", info);
+                                    : folder_fail(tls, LOCK, "lock", info);
     }
     return ERR_OK;
 }
@@ -80,7 +84,7 @@ enum err sync_dir_open(struct sync_dir *d, const char *tls_dir, const char *host
                        struct err_info *info)
 {
     char name[SYNC_HOST_MAX];
-    struct sync_at tls = {.fd = -1};
+    struct folder tls = {.fd = -1};
     struct sync_tree tree;
     *d = (struct sync_dir){.lock = -1, .gate = d->gate};
     enum err e = sync_name_folder(hostname, name, info);
@@ -96,7 +100,7 @@ enum err sync_dir_open(struct sync_dir *d, const char *tls_dir, const char *host
     }
     e = e == ERR_OK ? open_tls_dir(d, &tls, info) : e;
     e = e == ERR_OK ? take_lock(d, &tls, info) : e;
-    sync_at_close(&tls);
+    folder_close(&tls);
     if (e == ERR_OK) {
         e = sync_tree_open(d, &tree, info);
         sync_tree_close(&tree);
@@ -121,12 +125,12 @@ void sync_dir_close(struct sync_dir *d)
 
 enum err sync_tree_open(const struct sync_dir *d, struct sync_tree *t, struct err_info *info)
 {
-    struct sync_at tls;
+    struct folder tls;
     t->home.fd = t->generations.fd = -1;
     enum err e = open_tls_dir(d, &tls, info);
-    e = e == ERR_OK ? sync_at_folder(&tls, d->name, &t->home, info) : e;
-    e = e == ERR_OK ? sync_at_folder(&t->home, GENERATIONS, &t->generations, info) : e;
-    sync_at_close(&tls);
+    e = e == ERR_OK ? folder_make(&tls, d->name, &t->home, info) : e;
+    e = e == ERR_OK ? folder_make(&t->home, GENERATIONS, &t->generations, info) : e;
+    folder_close(&tls);
     if (e != ERR_OK) {
         sync_tree_close(t);
     }
@@ -135,8 +139,8 @@ enum err sync_tree_open(const struct sync_dir *d, struct sync_tree *t, struct er
 
 void sync_tree_close(struct sync_tree *t)
 {
-    sync_at_close(&t->generations);
-    sync_at_close(&t->home);
+    folder_close(&t->generations);
+    folder_close(&t->home);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -145,7 +149,7 @@ enum err sync_tree_current(const struct sync_tree *t, struct sync_gen *out, stru
 {
     static const char before[] = GENERATIONS "/";
     char target[PATH_MAX];
-    enum err e = sync_at_follow(&t->home, CURRENT, target, sizeof target, info);
+    enum err e = folder_follow(&t->home, CURRENT, target, sizeof target, info);
     if (e != ERR_OK) {
         return e;
     }
@@ -156,19 +160,25 @@ enum err sync_tree_current(const struct sync_tree *t, struct sync_gen *out, stru
     return ERR_OK;
 }
 
-static enum err enter(const struct sync_tree *t, const struct sync_gen *g, struct sync_at *out,
+static enum err enter(const struct sync_tree *t, const struct sync_gen *g, struct folder *out,
                       struct err_info *info)
 {
     char folder[SYNC_FOLDER_MAX];
     sync_gen_format(g, folder);
-    return sync_at_enter(&t->generations, folder, out, info);
+    return folder_enter(&t->generations, folder, out, info);
 }
 
-static enum err read_both(const struct sync_at *at, struct sync_texts *out, struct err_info *info)
+void sync_texts_free(struct sync_texts *t)
+{
+    folder_text_free(&t->key);
+    folder_text_free(&t->cert);
+}
+
+static enum err read_both(const struct folder *at, struct sync_texts *out, struct err_info *info)
 {
     *out = (struct sync_texts){.cert = {.bytes = NULL}};
-    enum err e = sync_at_read(at, SYNC_CERT, &out->cert, info);
-    e = e == ERR_OK ? sync_at_read(at, SYNC_KEY, &out->key, info) : e;
+    enum err e = folder_read(at, SYNC_CERT, &ours, &out->cert, info);
+    e = e == ERR_OK ? folder_read(at, SYNC_KEY, &ours, &out->key, info) : e;
     if (e != ERR_OK) {
         sync_texts_free(out);
     }
@@ -178,12 +188,12 @@ static enum err read_both(const struct sync_at *at, struct sync_texts *out, stru
 enum err sync_tree_read(const struct sync_tree *t, const struct sync_gen *g, struct sync_texts *out,
                         struct err_info *info)
 {
-    struct sync_at at;
+    struct folder at;
     *out = (struct sync_texts){.cert = {.bytes = NULL}};
     enum err e = enter(t, g, &at, info);
     if (e == ERR_OK) {
         e = read_both(&at, out, info);
-        sync_at_close(&at);
+        folder_close(&at);
     }
     return e;
 }
@@ -210,7 +220,7 @@ enum err sync_tree_list(const struct sync_tree *t, struct sync_gen *out, size_t 
     int fd = openat(t->generations.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     *count = 0;
     if (fd < 0 || (dir = fdopendir(fd)) == NULL) {
-        enum err e = sync_fail(&t->generations, NULL, "list", info);
+        enum err e = folder_fail(&t->generations, NULL, "list", info);
         if (fd >= 0) {
             close(fd);
         }
@@ -226,33 +236,30 @@ enum err sync_tree_list(const struct sync_tree *t, struct sync_gen *out, size_t 
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static enum err put_text(const struct sync_at *at, const char *name, const struct sync_text *text,
+static enum err put_text(const struct folder *at, const char *name, const struct folder_text *text,
                          struct err_info *info)
 {
-    struct sync_text is = {.bytes = NULL};
-    bool right = sync_at_read(at, name, &is, NULL) == ERR_OK && is.len == text->len &&
+    struct folder_text is = {.bytes = NULL};
+    bool right = folder_read(at, name, &ours, &is, NULL) == ERR_OK && is.len == text->len &&
                  memcmp(is.bytes, text->bytes, is.len) == 0;
-    if (is.bytes != NULL) {
-        explicit_bzero(is.bytes, is.len);
-    }
-    free(is.bytes);
-    return right ? ERR_OK : sync_at_put(at, name, text->bytes, text->len, info);
+    folder_text_free(&is);
+    return right ? ERR_OK : folder_put(at, name, text->bytes, text->len, FILE_MODE, info);
 }
 
 enum err sync_tree_write(const struct sync_tree *t, const struct sync_gen *g,
                          const struct sync_texts *texts, struct err_info *info)
 {
     char folder[SYNC_FOLDER_MAX];
-    struct sync_at at;
+    struct folder at;
     sync_gen_format(g, folder);
-    enum err e = sync_at_folder(&t->generations, folder, &at, info);
+    enum err e = folder_make(&t->generations, folder, &at, info);
     if (e != ERR_OK) {
         return e;
     }
     e = put_text(&at, SYNC_KEY, &texts->key, info);
     e = e == ERR_OK ? put_text(&at, SYNC_CERT, &texts->cert, info) : e;
-    e = e == ERR_OK ? sync_at_sync(&at, info) : e;
-    sync_at_close(&at);
+    e = e == ERR_OK ? folder_sync(&at, info) : e;
+    folder_close(&at);
     return e;
 }
 
@@ -262,51 +269,13 @@ enum err sync_tree_switch(const struct sync_tree *t, const struct sync_gen *g,
     char folder[SYNC_FOLDER_MAX], target[sizeof GENERATIONS + SYNC_FOLDER_MAX];
     sync_gen_format(g, folder);
     snprintf(target, sizeof target, "%s/%s", GENERATIONS, folder);
-    enum err e = sync_at_link(&t->home, CURRENT, target, info);
+    enum err e = folder_link(&t->home, CURRENT, target, info);
     /* What an earlier program left is replaced only now that there is something in its place. */
-    e = e == ERR_OK ? sync_at_link(&t->home, SYNC_KEY, CURRENT "/" SYNC_KEY, info) : e;
-    return e == ERR_OK ? sync_at_link(&t->home, SYNC_CERT, CURRENT "/" SYNC_CERT, info) : e;
+    e = e == ERR_OK ? folder_link(&t->home, SYNC_KEY, CURRENT "/" SYNC_KEY, info) : e;
+    return e == ERR_OK ? folder_link(&t->home, SYNC_CERT, CURRENT "/" SYNC_CERT, info) : e;
 }
 
 /* ---- removing ------------------------------------------------------------------------------ */
-
-static enum err wipe_all(const struct sync_at *at, struct err_info *info)
-{
-    enum err e = ERR_OK;
-    int fd = openat(at->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        e = sync_fail(at, NULL, "list", info);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return e;
-    }
-    for (const struct dirent *entry; e == ERR_OK && (entry = readdir(dir)) != NULL;) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            e = sync_at_wipe(at, entry->d_name, info);
-        }
-    }
-    closedir(dir);
-    return e;
-}
-
-static enum err remove_generation(const struct sync_tree *t, const struct sync_gen *g,
-                                  struct err_info *info)
-{
-    char folder[SYNC_FOLDER_MAX];
-    struct sync_at at;
-    sync_gen_format(g, folder);
-    enum err e = enter(t, g, &at, info);
-    if (e == ERR_OK) {
-        e = wipe_all(&at, info);
-        sync_at_close(&at);
-    }
-    if (e == ERR_OK && unlinkat(t->generations.fd, folder, AT_REMOVEDIR) != 0) {
-        e = sync_fail(&t->generations, folder, "remove", info);
-    }
-    return e;
-}
 
 static bool same_gen(const struct sync_gen *a, const struct sync_gen *b)
 {
@@ -317,11 +286,13 @@ static bool same_gen(const struct sync_gen *a, const struct sync_gen *b)
 enum err sync_tree_tidy(const struct sync_tree *t, const struct sync_gen *g, struct err_info *info)
 {
     struct sync_gen all[LIST_MAX];
+    char folder[SYNC_FOLDER_MAX];
     size_t count, others = 0;
     enum err e = sync_tree_list(t, all, LIST_MAX, &count, info);
     for (size_t i = 0; e == ERR_OK && i < count; i++) {
         if (!same_gen(&all[i], g) && ++others > CERT_SYNC_KEEP) {
-            e = remove_generation(t, &all[i], info);
+            sync_gen_format(&all[i], folder);
+            e = folder_remove(&t->generations, folder, info);
         }
     }
     return e;
@@ -331,25 +302,25 @@ enum err sync_tree_tidy(const struct sync_tree *t, const struct sync_gen *g, str
 
 bool sync_tree_hooked(const struct sync_tree *t, const struct sync_gen *g)
 {
-    struct sync_at at;
+    struct folder at;
     struct stat st;
     if (enter(t, g, &at, NULL) != ERR_OK) {
         return false;
     }
     bool there = fstatat(at.fd, HOOKED, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    sync_at_close(&at);
+    folder_close(&at);
     return there;
 }
 
 enum err sync_tree_set_hooked(const struct sync_tree *t, const struct sync_gen *g,
                               struct err_info *info)
 {
-    struct sync_at at;
+    struct folder at;
     enum err e = enter(t, g, &at, info);
     if (e == ERR_OK) {
-        e = sync_at_put(&at, HOOKED, "", 0, info);
-        e = e == ERR_OK ? sync_at_sync(&at, info) : e;
-        sync_at_close(&at);
+        e = folder_put(&at, HOOKED, "", 0, FILE_MODE, info);
+        e = e == ERR_OK ? folder_sync(&at, info) : e;
+        folder_close(&at);
     }
     return e;
 }

@@ -210,7 +210,7 @@ static enum err check_row(const struct sync_look *l, struct err_info *info)
 }
 
 /* One text of both. */
-static enum err full_chain(const struct cert_sync_row *row, struct sync_text *out,
+static enum err full_chain(const struct cert_sync_row *row, struct folder_text *out,
                            struct err_info *info)
 {
     size_t leaf = strlen(row->cert_pem), chain = strlen(row->chain_pem);
@@ -224,7 +224,7 @@ static enum err full_chain(const struct cert_sync_row *row, struct sync_text *ou
     return ERR_OK;
 }
 
-static enum err open_key(struct sync_look *l, struct sync_text *out, struct err_info *info)
+static enum err open_key(struct sync_look *l, struct folder_text *out, struct err_info *info)
 {
     char id[24], *pem = NULL;
     snprintf(id, sizeof id, "%" PRIu64, l->row->generation);

@@ -3,10 +3,8 @@
 #ifndef CERT_SYNC_PRIV_H
 #define CERT_SYNC_PRIV_H
 
-#include <limits.h>
-#include <sys/types.h>
-
 #include "lib/digest.h"
+#include "lib/folder_sys.h"
 #include "lib/loop_uv.h"
 #include "lib/proc_uv.h"
 #include "sync_uv.h"
@@ -37,59 +35,6 @@ bool sync_gen_parse(const char *folder, struct sync_gen *out);
 /* A is a step back from B: see sync_uv.h. */
 bool sync_gen_older(const struct sync_gen *a, const struct sync_gen *b);
 
-/* ---- folders and files (sync_file_sys.c) ----------------------------------------------------- */
-
-/* Asked before each system call that can fail on a bad disk, with its name: an errno to fail with, or
- * 0. For tests. */
-struct sync_gate {
-    int (*ask)(void *ctx, const char *call); /* NULL: nobody is asked */
-    void *ctx;                               /* borrowed */
-};
-
-/* An open folder, and what it is called. */
-struct sync_at {
-    const struct sync_gate *gate; /* borrowed */
-    int fd;                       /* -1: not open */
-    char path[PATH_MAX];
-};
-
-struct sync_text {
-    uint8_t *bytes; /* owned; a NUL follows */
-    size_t len;
-};
-struct sync_texts {
-    struct sync_text cert, key;
-};
-void sync_texts_free(struct sync_texts *t); /* wipes the key */
-
-/* What the system said, as an error that names AT's NAME (NULL: AT itself). */
-enum err sync_fail(const struct sync_at *at, const char *name, const char *doing,
-                   struct err_info *info) MUST_USE;
-/* The folder NAME in AT, made (0700) if it is not there; one that is ours is made 0700 again.
- * ERR_DENIED: it is somebody else's, or no folder. */
-enum err sync_at_folder(const struct sync_at *at, const char *name, struct sync_at *out,
-                        struct err_info *info) MUST_USE;
-/* The same, but it must be there. ERR_NOTFOUND. */
-enum err sync_at_enter(const struct sync_at *at, const char *name, struct sync_at *out,
-                       struct err_info *info) MUST_USE;
-void sync_at_close(struct sync_at *at); /* one that is not open, too */
-/* The file NAME, 0600, by a new one and a rename. */
-enum err sync_at_put(const struct sync_at *at, const char *name, const void *bytes, size_t len,
-                     struct err_info *info) MUST_USE;
-/* Its mode is made 0600 again if it is ours; somebody else's: ERR_DENIED. Links are not followed. */
-enum err sync_at_read(const struct sync_at *at, const char *name, struct sync_text *out,
-                      struct err_info *info) MUST_USE;
-/* The link NAME to TARGET, if it is not that already; what is in its place is replaced by a rename, and
- * overwritten if it was a file. */
-enum err sync_at_link(const struct sync_at *at, const char *name, const char *target,
-                      struct err_info *info) MUST_USE;
-/* Where the link NAME leads to. ERR_NOTFOUND: no such thing, or no link. */
-enum err sync_at_follow(const struct sync_at *at, const char *name, char *out, size_t cap,
-                        struct err_info *info) MUST_USE;
-/* Overwrites, if it is a file, and removes. What is not there is fine. */
-enum err sync_at_wipe(const struct sync_at *at, const char *name, struct err_info *info) MUST_USE;
-enum err sync_at_sync(const struct sync_at *at, struct err_info *info) MUST_USE;
-
 /* ---- the folder of one hostname (sync_dir_sys.c) --------------------------------------------- */
 
 #define SYNC_CERT "fullchain.pem"
@@ -99,13 +44,18 @@ struct sync_dir {
     char *tls_dir, *name; /* owned */
     char *cert_path, *key_path;
     int lock; /* open while we are the one */
-    struct sync_gate gate;
+    struct folder_gate gate;
 };
 
 /* <tlsDir>/<name> and what is in it, open for one look. */
 struct sync_tree {
-    struct sync_at home, generations;
+    struct folder home, generations;
 };
+
+struct sync_texts {
+    struct folder_text cert, key;
+};
+void sync_texts_free(struct sync_texts *t); /* wipes both */
 
 /* As cert_sync_open(). */
 enum err sync_dir_open(struct sync_dir *d, const char *tls_dir, const char *hostname,

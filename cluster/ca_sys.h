@@ -6,7 +6,8 @@
  *
  * Errors: ERR_NOTFOUND (there is no CA here), ERR_CONFLICT (half of one, or key and certificate do not
  * belong together), ERR_DENIED (not ours to read, or others may read the key; or expired), ERR_MALFORMED,
- * ERR_LIMIT, ERR_NOMEM, ERR_IO. INFO names the file and what to do.
+ * ERR_BUSY (another process makes one, for seconds), ERR_LIMIT, ERR_NOMEM, ERR_IO. INFO names the file and
+ * what to do.
  */
 #ifndef CLUSTER_CA_SYS_H
 #define CLUSTER_CA_SYS_H

@@ -1,16 +1,19 @@
 /* The folder of a node's own TLS material (cluster.tlsDir): what rqlited, the gate and the join port show.
  *
- *   ca.crt                        0644   the cluster's CA
+ *   ca.crt   -> current/ca.crt           the cluster's CA
  *   node.crt -> current/node.crt         stable paths, for rqlited's arguments
  *   node.key -> current/node.key
- *   current  -> generations/<serial>     switched by one rename: a pair is never half old, half new
- *   generations/<serial>/         0700   node.crt 0644, node.key 0600; the present one and the one before
+ *   current  -> generations/<serial>     switched by one rename: the three are never half old, half new
+ *   generations/<serial>/         0700   ca.crt 0644, node.crt 0644, node.key 0600; the present one and
+ *                                        the one before
  *
  * Blocks (boot, tools, offloaded work). Every file is written under another name, fsynced and renamed; a
- * process killed anywhere leaves the old state or the new one. ACCOUNT as in cluster/ca_sys.h.
+ * process killed anywhere leaves the old state or the new one. ACCOUNT as in cluster/ca_sys.h. Plain files
+ * of another program are read, too, and become a generation when others are placed.
  *
  * Errors: ERR_NOTFOUND (no material here), ERR_CONFLICT (of another core or another CA; key and certificate
- * do not belong together), ERR_DENIED, ERR_MALFORMED, ERR_LIMIT, ERR_NOMEM, ERR_IO. INFO names the file.
+ * do not belong together, the certificate is not of the CA), ERR_DENIED (others may read the key; somebody
+ * else's files), ERR_BUSY, ERR_MALFORMED, ERR_LIMIT, ERR_NOMEM, ERR_IO. INFO names the file.
  */
 #ifndef CLUSTER_NODE_SYS_H
 #define CLUSTER_NODE_SYS_H

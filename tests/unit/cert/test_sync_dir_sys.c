@@ -133,7 +133,7 @@ static void modes_are_set_whatever_the_umask_is(void **state)
     for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
         unsigned writes = 0;
         umask(masks[i]);
-        t.dir.gate = (struct sync_gate){look_at_modes, &writes};
+        t.dir.gate = (struct folder_gate){look_at_modes, &writes};
         assert_int_equal(open_dir(HOST), ERR_OK);
         go_to(1);
         assert_int_equal(writes, 2);

@@ -83,11 +83,11 @@ static int on_call(void *ctx, const char *call)
 static void start(void)
 {
     struct err_info info = {.text = ""};
-    t.dir.gate = (struct sync_gate){.ask = NULL};
+    t.dir.gate = (struct folder_gate){.ask = NULL};
     if (sync_dir_open(&t.dir, "tls", HOST, &info) != ERR_OK) {
         fail_msg("%s", info.text);
     }
-    t.dir.gate = (struct sync_gate){on_call, NULL};
+    t.dir.gate = (struct folder_gate){on_call, NULL};
     t.look = (struct sync_look){.dir = &t.dir};
     t.shown[0] = '\0';
     t.pairs = 0;
