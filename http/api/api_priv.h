@@ -19,9 +19,11 @@
 
 struct api {
     struct api_daemon daemon;
-    struct failures *failures; /* owned */
-    size_t jobs;               /* under way */
-    struct log_limit store_failed, locked_out;
+    struct failures *failures;     /* owned: wrong admin keys */
+    struct failures *ack_failures; /* owned: wrong tokens */
+    size_t jobs;                   /* under way */
+    struct api_renewal *renewals;  /* borrowed: jobs that want a node's certificate (node_cert.c) */
+    struct log_limit store_failed, locked_out, tokens_locked_out, token_refused, node_refused;
 };
 
 /* ---- jobs (job.c) --------------------------------------------------------------------------- */
@@ -53,8 +55,11 @@ void api_error(struct http_request *r, unsigned status, const char *id, const ch
 /* With a further member of "error". Takes VALUE. */
 void api_error_own(struct http_request *r, unsigned status, const char *id, const char *member,
                    json_t *value, const char *message);
-/* 400 with everything that is wrong; takes what is in P. */
-void api_invalid_own(struct http_request *r, struct body_problems *p);
+/* 400 with everything that is wrong, as ID; takes what is in P. */
+#define API_INVALID_PARAMETERS "invalid-parameters"
+#define API_INVALID_BODY       "invalid-body" /* as programs that join expect it */
+void api_problems_own(struct http_request *r, const char *id, struct body_problems *p);
+void api_invalid_own(struct http_request *r, struct body_problems *p); /* of the former */
 /* What the store has ended a question of JOB with (not ERR_OK). */
 enum api_kind { API_READ, API_WRITE };
 void api_store_error(struct api_job *job, enum err e, const struct err_info *info,
@@ -84,5 +89,6 @@ http_handler api_cores_list, api_certs_list, api_certs_renew, api_certs_job, api
 http_handler api_records_list, api_records_get, api_records_post, api_records_delete;
 http_handler api_discovery_get, api_metrics_get, api_health_get, api_ready_get;
 http_handler api_http01_get, api_http01_redirect;
+http_handler api_cores_ack, api_node_cert;
 
 #endif

@@ -22,6 +22,8 @@ struct body_problems {
     size_t count;          /* also those that are not in the list */
     struct err_info first; /* "member: why" */
 };
+/* MEMBER "": the body as a whole. */
+void body_problems_add(struct body_problems *p, const char *member, const char *why);
 void body_problems_free(struct body_problems *p);
 
 /* All: LEN octets, which may be none if nothing is required. True if there is no problem. */
@@ -38,6 +40,22 @@ struct body_renew {
     char override[BODY_OVERRIDE_MAX + 1];
 };
 bool body_read_renew(const char *body, size_t len, struct body_renew *out, struct body_problems *p);
+
+/* {"coreId","token","tlsFingerprint"}, all of them. The fingerprint, SHA-256 in hex with or without colons,
+ * comes in lower case and without. Whether the token is one is not looked at; OUT is wiped by the caller. */
+#define BODY_TOKEN_MAX       256
+#define BODY_FINGERPRINT_MAX 64
+struct body_ack {
+    char core[BODY_CORE_MAX + 1];
+    char token[BODY_TOKEN_MAX + 1];
+    char fingerprint[BODY_FINGERPRINT_MAX + 1];
+};
+bool body_read_ack(const char *body, size_t len, struct body_ack *out, struct body_problems *p);
+
+/* {"csr"}: a text, which may be no request at all. */
+#define BODY_CSR_MAX 8192
+bool body_read_csr(const char *body, size_t len, char out[BODY_CSR_MAX + 1],
+                   struct body_problems *p);
 
 struct body_records {
     struct wire_name owner;        /* absolute, folded */

@@ -43,15 +43,20 @@ void api_error(struct http_request *r, unsigned status, const char *id, const ch
     api_error_own(r, status, id, NULL, NULL, text);
 }
 
-void api_invalid_own(struct http_request *r, struct body_problems *p)
+void api_problems_own(struct http_request *r, const char *id, struct body_problems *p)
 {
     char text[sizeof p->first.text + 64];
     size_t more = p->count - 1;
     json_t *list = p->list;
     p->list = NULL;
     snprintf(text, sizeof text, more > 0 ? "%s (and %zu more)" : "%s", p->first.text, more);
-    api_error_own(r, 400, "invalid-parameters", "problems", list, text);
+    api_error_own(r, 400, id, "problems", list, text);
     body_problems_free(p);
+}
+
+void api_invalid_own(struct http_request *r, struct body_problems *p)
+{
+    api_problems_own(r, API_INVALID_PARAMETERS, p);
 }
 
 static void tell(struct api *a, enum err e, const struct err_info *info)

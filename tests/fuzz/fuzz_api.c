@@ -2,7 +2,8 @@
  * that is to be redirected, a user's name, an address. What is accepted must be sound and read back to the
  * same; what is refused must say why.
  *
- * The first octet chooses: 'u' a user's body, 'n' a renewal's, 'r' one of records, 'h' HOST line feed
+ * The first octet chooses: 'u' a user's body, 'n' a renewal's, 'k' an ack's, 'q' one with a request for a
+ * certificate, 'r' one of records, 'h' HOST line feed
  * TARGET, 'c' a core's URL, 'd' a name for user_row(), 'a' an address.
  */
 #include <assert.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/token.h"
 #include "dnsd/zone/rules.h"
 #include "dnsd/zone/user.h"
 #include "http/api/body.h"
@@ -63,6 +65,31 @@ static void fuzz_renew(const char *text, size_t len)
     bool ok = body_read_renew(text, len, &wish, &p);
     assert(strlen(wish.hostname) <= BODY_HOSTNAME_MAX &&
            strlen(wish.override) <= BODY_OVERRIDE_MAX);
+    check_problems(&p, ok);
+}
+
+static void fuzz_ack(const char *text, size_t len)
+{
+    struct body_problems p = {.list = NULL};
+    struct body_ack ack;
+    char hash[TOKEN_HASH];
+    bool ok = body_read_ack(text, len, &ack, &p);
+    assert(body_is_utf8(ack.core) && body_is_utf8(ack.token));
+    if (ok) {
+        assert(ack.core[0] != '\0' && ack.token[0] != '\0');
+        assert(strlen(ack.fingerprint) == BODY_FINGERPRINT_MAX &&
+               strspn(ack.fingerprint, "0123456789abcdef") == BODY_FINGERPRINT_MAX);
+        assert(!token_hash(ack.token, hash) || strlen(ack.token) == TOKEN_LEN);
+    }
+    check_problems(&p, ok);
+}
+
+static void fuzz_csr(const char *text, size_t len)
+{
+    struct body_problems p = {.list = NULL};
+    char csr[BODY_CSR_MAX + 1];
+    bool ok = body_read_csr(text, len, csr, &p);
+    assert(ok == (csr[0] != '\0') || p.count > 0);
     check_problems(&p, ok);
 }
 
@@ -187,6 +214,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'n':
         fuzz_renew(text, size - 1);
+        break;
+    case 'k':
+        fuzz_ack(text, size - 1);
+        break;
+    case 'q':
+        fuzz_csr(text, size - 1);
         break;
     case 'r':
         fuzz_records(text, size - 1);

@@ -132,10 +132,10 @@ static const struct http_route routes[] = {
     {"POST", "/keep", "keep_post", on_keep, 65536, 0},
     {"GET", "/big", "big", on_big, 0, HTTP_NO_BODY},
     {"GET", "/who", "who", on_who, 0, HTTP_NO_BODY},
-    {"GET", "/peer", "peer", on_peer, 0, HTTP_NO_BODY},
     {"DELETE", "/things/{name}", "things", on_thing, 0, HTTP_NO_BODY},
     {"GET", "/cached", "cached", on_cached, 0, HTTP_NO_BODY},
     {"GET", "/broken", "broken", on_broken, 0, HTTP_NO_BODY},
+    {"GET", "/peer", "peer", on_peer, 0, HTTP_NO_BODY},
 };
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -243,6 +243,125 @@ static void problems_are_bounded(void **state)
     str_free(&body);
 }
 
+/* ---- joining ------------------------------------------------------------------------------- */
+
+#define HEX         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define COLON       "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"
+#define CORE        "\"coreId\":\"core-b\""
+#define TOKEN       "\"token\":\"t\""
+#define PRINT       "\"tlsFingerprint\":"
+#define WRONG_PRINT "tlsFingerprint: must be the SHA-256"
+
+static void acks(void **state)
+{
+    static const struct {
+        const char *body, *says;
+    } rows[] = {
+        {"{" CORE "," TOKEN "," PRINT "\"" HEX "\"}", ""},
+        {"{" CORE "," TOKEN "," PRINT "\"" COLON ":" COLON "\"}", ""},
+        {"", "coreId: must be the core's id; token: must be the token of the bundle; " WRONG_PRINT},
+        {"{}",
+         "coreId: must be the core's id; token: must be the token of the bundle; " WRONG_PRINT},
+        {"{\"coreId\":\"\",\"token\":7,\"tlsFingerprint\":[]}",
+         "coreId: must be the core's id; token: must be a string; tlsFingerprint: must be a "
+         "string"},
+        {"{\"coreid\":\"core-b\"," TOKEN "," PRINT "\"" HEX "\"}",
+         "coreid: not known here; did you mean coreId?; coreId: must be the core's id"},
+        {"{" CORE "," TOKEN "," PRINT "\"\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"" HEX "0\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"" HEX "00\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"00\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"" COLON "\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"" COLON ":" COLON ":\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"" COLON ":" COLON ":00\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT "\"" COLON "-" COLON "\"}", WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT
+         "\"g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}",
+         WRONG_PRINT},
+        {"{" CORE "," TOKEN "," PRINT
+         "\"\\u0010112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}",
+         WRONG_PRINT},
+        {"[]", ": is no JSON object"},
+        {"{" CORE "," CORE "," TOKEN "," PRINT "\"" HEX "\"}", ": is no JSON object"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct body_problems p = {.list = NULL};
+        struct body_ack ack;
+        bool ok = body_read_ack(rows[i].body, strlen(rows[i].body), &ack, &p);
+        expect_problems(&p, ok, rows[i].body, rows[i].says);
+        if (ok) {
+            assert_string_equal(ack.core, "core-b");
+            assert_string_equal(ack.token, "t");
+            assert_string_equal(ack.fingerprint, HEX);
+        }
+    }
+}
+
+/* What cannot be read is not said again: it may be the token. */
+static void an_ack_that_is_broken(void **state)
+{
+    static const char *const bodies[] = {
+        "{" CORE ",\"token\":\"a-secret",
+        "{" CORE ",\"token\":a-secret}",
+        "{" CORE ",\"token\":\"a-secret\\q\"}",
+        "{" CORE ",\"token\":\"x\",\"a-secret\"}",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct body_problems p = {.list = NULL};
+        struct body_ack ack;
+        struct str text = {.text = NULL};
+        assert_false(body_read_ack(bodies[i], strlen(bodies[i]), &ack, &p));
+        assert_string_equal(p.first.text, "is no JSON object");
+        problems_text(&p, &text);
+        assert_string_equal(text.text, ": is no JSON object");
+        str_free(&text);
+    }
+}
+
+static void long_members(void **state)
+{
+    static const struct {
+        const char *before, *after;
+        int max;
+    } rows[] = {
+        {"{\"coreId\":\"", "\"," TOKEN "," PRINT "\"" HEX "\"}", BODY_CORE_MAX},
+        {"{\"token\":\"", "\"," CORE "," PRINT "\"" HEX "\"}", BODY_TOKEN_MAX},
+    };
+    char body[1000];
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        struct body_problems p = {.list = NULL};
+        struct body_ack ack;
+        int n = snprintf(body, sizeof body, "%s%0*d%s", rows[i / 2].before,
+                         rows[i / 2].max + (int)(i % 2), 0, rows[i / 2].after);
+        assert_int_equal(body_read_ack(body, (size_t)n, &ack, &p), i % 2 == 0);
+        assert_int_equal(p.count, i % 2);
+        body_problems_free(&p);
+    }
+}
+
+static void requests_for_certificates(void **state)
+{
+    static char body[BODY_CSR_MAX + 64], csr[BODY_CSR_MAX + 1];
+    struct body_problems p = {.list = NULL};
+    (void)state;
+    assert_true(body_read_csr("{\"csr\":\"a\\nb\"}", 14, csr, &p));
+    assert_string_equal(csr, "a\nb");
+    for (int extra = 0; extra < 2; extra++) {
+        int n = snprintf(body, sizeof body, "{\"csr\":\"%0*d\"}", BODY_CSR_MAX + extra, 0);
+        assert_int_equal(body_read_csr(body, (size_t)n, csr, &p), extra == 0);
+        assert_int_equal(strlen(csr), extra == 0 ? BODY_CSR_MAX : 0);
+    }
+    expect_problems(&p, false, "a long one", "csr: must be a PKCS #10 request");
+    expect_problems(&p, body_read_csr("", 0, csr, &p), "", "csr: must be a PKCS #10 request");
+    expect_problems(&p, body_read_csr("{\"csr\":7}", 9, csr, &p), "", "csr: must be a string");
+    expect_problems(&p, body_read_csr("{\"crs\":\"x\"}", 11, csr, &p), "",
+                    "crs: not known here; did you mean csr?; csr: must be");
+    expect_problems(&p, body_read_csr("{\"", 2, csr, &p), "", ": JSON line 1");
+}
+
 static void texts(void **state)
 {
     static const struct {
@@ -272,6 +391,10 @@ int main(void)
         cmocka_unit_test(records_that_are_refused),
         cmocka_unit_test(every_problem_is_named),
         cmocka_unit_test(problems_are_bounded),
+        cmocka_unit_test(acks),
+        cmocka_unit_test(an_ack_that_is_broken),
+        cmocka_unit_test(long_members),
+        cmocka_unit_test(requests_for_certificates),
         cmocka_unit_test(texts),
     };
     return cmocka_run_group_tests_name("api/body", tests, setup, NULL);
