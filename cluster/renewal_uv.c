@@ -122,7 +122,7 @@ static void on_timer(uv_timer_t *t)
 
 /* ---- start ------------------------------------------------------------------------------------- */
 
-static enum err send(struct renewal *r, uv_loop_t *loop, const struct renewal_options *o)
+static enum err ask(struct renewal *r, uv_loop_t *loop, const struct renewal_options *o)
 {
     static const struct httpc_header type = {"Content-Type", "application/json"};
     const struct httpc_options options = {.ca_file = o->ca_file,
@@ -164,7 +164,7 @@ struct renewal *renewal_start(uv_loop_t *loop, const struct renewal_options *opt
     r->ctx = ctx;
     uv_timer_init(loop, &r->timer);
     r->timer.data = r;
-    r->result = send(r, loop, options);
+    r->result = ask(r, loop, options);
     r->handles = r->http != NULL ? 2 : 1;
     if (r->result != ERR_OK) {
         uv_timer_start(&r->timer, on_timer, 0, 0);
