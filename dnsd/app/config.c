@@ -8,8 +8,7 @@
 #include "lib/file_sys.h"
 #include "lib/mem.h"
 
-#define DEFAULT_PATH  "/etc/dnsd/dnsd.yml"
-#define OVERRIDE_NAME "override-config.yml"
+#define DEFAULT_PATH "/etc/dnsd/dnsd.yml"
 
 static void set_defaults(struct config *c)
 {
@@ -29,7 +28,7 @@ static void set_defaults(struct config *c)
     c->lets_encrypt.tls_dir = mem_xstrdup("/var/lib/dnsd/tls");
     c->http.challenge_port = 80;
     c->cluster.ca_path = mem_xstrdup("/var/lib/dnsd/ca");
-    c->cluster.tls_dir = mem_xstrdup("/var/lib/dnsd/cluster");
+    c->cluster.tls_dir = mem_xstrdup(CONFIG_TLS_DIR);
     c->cluster.join_port = 9090;
     c->storages.sqlite_path = mem_xstrdup("/var/lib/dnsd/platform.db");
     c->storages.rqlite.url = mem_xstrdup("http://localhost:4001");
@@ -155,7 +154,7 @@ void config_add_files(struct cfg *cfg, const char *path, const char *generated)
     struct err_info missing = {.text = ""};
     struct err_info why = {.text = ""};
     char *ours = config_beside(path, CONFIG_BOOTSTRAP_FILE);
-    char *override = config_beside(path, OVERRIDE_NAME);
+    char *override = config_beside(path, CONFIG_OVERRIDE_FILE);
     bool main_file = add_file(cfg, path, &missing);
     bool joined = true;
     if (generated != NULL) {

@@ -155,7 +155,7 @@ enum err config_shared(const char *config_path, json_t **out, struct err_info *i
     if (e == ERR_OK) {
         json_t *tree = cfg_json(cfg_root(cfg));
         *out = shared_of(tree);
-        json_decref(tree);
+        jx_wipe(tree);
         if (keys.count > 0) {
             set(section(*out, "letsEncrypt"), "atRestKey", texts(&keys));
         }
@@ -398,7 +398,7 @@ enum err config_bootstrap_write(const char *config_path, const char *account, co
     if (e == ERR_OK) {
         e = give(path, account, info);
     }
-    json_decref(all);
+    jx_wipe(all);
     free(path);
     return e;
 }

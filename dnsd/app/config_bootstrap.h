@@ -21,7 +21,7 @@ char *config_bootstrap_path(const char *config_path);
  * of docs/CONFIGURATION.md as they stand there: dns (but ip, ip6, publicIp, port and workers), dnsLess, letsEncrypt
  * (without certRenewer, atRestKeyFile, tlsDir, onRotateScript, caFile; atRestKey with what the file holds),
  * auth.adminAccessKey, platform, cluster.discoveryEnabled, storages.engines.rqlite.raftPort. Unset ones are
- * absent. *out is the caller's, who wipes nothing: jansson cannot. ERR_MALFORMED: the configuration's first
+ * absent. *out is the caller's, for jx_wipe(). ERR_MALFORMED: the configuration's first
  * problem. */
 enum err config_shared(const char *config_path, json_t **out, struct err_info *info) MUST_USE;
 

@@ -5,7 +5,9 @@
 #include "config.h"
 #include "lib/cfg.h"
 
-#define CONFIG_LIST_MAX 100 /* addresses, labels, keys in one list: more cannot be meant */
+#define CONFIG_OVERRIDE_FILE "override-config.yml"
+#define CONFIG_TLS_DIR       "/var/lib/dnsd/cluster" /* unless cluster.tlsDir says otherwise */
+#define CONFIG_LIST_MAX      100 /* addresses, labels, keys in one list: more cannot be meant */
 
 /* What config_load() does once the files are in C. OUT must be zeroed. */
 enum err config_from_cfg(struct cfg *c, struct config *out,
