@@ -92,6 +92,9 @@ struct tls_made *tls_make(const struct tls_make *how)
     if (how->names != NULL) {
         add_extension(m->x, m->x, NID_subject_alt_name, how->names);
     }
+    if (how->purpose != NULL) {
+        add_extension(m->x, m->x, NID_ext_key_usage, how->purpose);
+    }
     EVP_PKEY *signer = how->issuer != NULL ? how->issuer->key : m->key;
     char md[64]; /* Ed25519 and its kin hash by themselves */
     assert_true(EVP_PKEY_get_default_digest_name(signer, md, sizeof md) > 0);
@@ -180,6 +183,20 @@ static void on_info(const SSL *ssl, int where, int value)
     }
 }
 
+void tls_made_use(const struct tls_made *m, SSL *ssl)
+{
+    BIO *pem = BIO_new_mem_buf(m->cert, -1);
+    assert_int_equal(SSL_use_certificate(ssl, m->x), 1);
+    assert_int_equal(SSL_use_PrivateKey(ssl, m->key), 1);
+    for (X509 *x; (x = PEM_read_bio_X509(pem, NULL, NULL, NULL)) != NULL; X509_free(x)) {
+        if (X509_cmp(x, m->x) != 0) {
+            assert_int_equal(SSL_add1_chain_cert(ssl, x), 1);
+        }
+    }
+    BIO_free(pem);
+    ERR_clear_error();
+}
+
 struct tls_caller *tls_peer_new(const struct tls_peer_options *o)
 {
     struct tls_caller *p = mem_xalloc(sizeof *p);
@@ -211,6 +228,10 @@ struct tls_caller *tls_peer_new(const struct tls_peer_options *o)
     assert_true(o->suites12 == NULL || SSL_set_cipher_list(p->ssl, o->suites12) == 1);
     assert_true(o->sigalgs == NULL || SSL_set1_sigalgs_list(p->ssl, o->sigalgs) == 1);
     assert_true(o->groups == NULL || SSL_set1_groups_list(p->ssl, o->groups) == 1);
+    if (o->cert != NULL) {
+        tls_made_use(o->cert, p->ssl);
+    }
+    SSL_set_post_handshake_auth(p->ssl, o->later);
     assert_true(o->session == NULL || SSL_set_session(p->ssl, o->session) == 1);
     return p;
 }

@@ -20,6 +20,7 @@ struct tls_make {
     const char *key;   /* "EC P-256" (also NULL), "EC secp256k1", "RSA 2048", "ED25519", ... */
     const char *names; /* subjectAltName as OpenSSL writes it: "DNS:a.example,IP:::1"; NULL: none */
     const char *subject;           /* CN; NULL: "dnsd test" */
+    const char *purpose;           /* extendedKeyUsage: "serverAuth,clientAuth"; NULL: any */
     const struct tls_made *issuer; /* NULL: itself */
     bool ca, sha1;
     int64_t from_s, to_s; /* from now; both 0: one hour about it */
@@ -31,6 +32,9 @@ void tls_made_free(struct tls_made *m);
 void tls_made_write(struct tls_made *m);
 /* Another certificate's text behind the first's. */
 void tls_made_append(struct tls_made *m, const struct tls_made *next);
+
+/* SSL shows it from now on, with the other certificates of its text behind it. */
+void tls_made_use(const struct tls_made *m, SSL *ssl);
 
 struct tls_pair *tls_pair_of(const struct tls_made *m);
 struct tls_pair *tls_pair_for(const char *names, const char *subject);
@@ -55,8 +59,10 @@ struct tls_peer_options {
     int version;     /* TLS1_2_VERSION, ...; 0: any */
     const char *sni; /* NULL: none */
     const char *alpn, *suites12, *sigalgs,
-        *groups;          /* ALPN as on the wire; NULL: as OpenSSL likes */
-    SSL_SESSION *session; /* to resume; NULL: none */
+        *groups;                 /* ALPN as on the wire; NULL: as OpenSSL likes */
+    SSL_SESSION *session;        /* to resume; NULL: none */
+    const struct tls_made *cert; /* to show, with all that its text has; NULL: none */
+    bool later;                  /* post-handshake authentication is offered */
 };
 struct tls_caller *tls_peer_new(const struct tls_peer_options *o);
 void tls_peer_free(struct tls_caller *p);
