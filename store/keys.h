@@ -19,6 +19,8 @@
 #define KEY_ATTEMPT "acme-attempt/"
 #define KEY_JOB     "acme-job/"
 #define KEY_WITNESS "acme-witness/"
+#define KEY_TOKEN   "join-token/"
+#define KEY_SERIAL  "node-cert/"
 
 #define KEY_RECORD_END "dns-record0"
 

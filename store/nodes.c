@@ -1,7 +1,7 @@
 /* core-info/<id>: a core as a JSON object. The predecessor writes the same rows and members of its
  * own, so a change is a merge patch (RFC 7396) that SQL applies to whatever is there: nothing is
  * read first, so nothing can be lost between. */
-#include "store.h"
+#include "nodes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +24,18 @@ enum { COL_ID, COL_VALUE, COL_USERS, COL_COUNT };
     " ON CONFLICT(key) DO "
 static const char ADD_SQL[] = INSERT_SQL "NOTHING";
 /* A row that is not JSON cannot be patched, and is of no use to anybody: it is replaced. */
-static const char PUT_SQL[] =
+const char nodes_put_sql[] =
     INSERT_SQL "UPDATE SET value = CASE WHEN json_valid(keyValue.value)"
                " THEN json_patch(keyValue.value, ?2) ELSE excluded.value END";
-static const char FORCE_DELETE_SQL[] = "DELETE FROM keyValue WHERE key = '" KEY_CORE "' || ?1";
+const char nodes_delete_sql[] = "DELETE FROM keyValue WHERE key = '" KEY_CORE "' || ?1";
 static const char DELETE_SQL[] =
     "DELETE FROM keyValue WHERE key = '" KEY_CORE "' || ?1 AND NOT EXISTS"
     " (SELECT 1 FROM keyValue AS u WHERE " IS_USER("u.key") " AND u.value = ?1)";
-static const char *const forget[] = {
+const char *const nodes_forget[NODES_FORGET] = {
     "DELETE FROM heartbeat WHERE core = ?1",
     "DELETE FROM acme_witness WHERE core = ?1",
+    "DELETE FROM admission WHERE core = ?1",
 };
-#define FORGET_COUNT (sizeof forget / sizeof forget[0])
 static const char WHY_NOT_SQL[] =
     "SELECT (SELECT count(*) FROM keyValue WHERE key = '" KEY_CORE "' || ?1),"
     " (SELECT count(*) FROM keyValue AS u WHERE " IS_USER("u.key") " AND u.value = ?1)";
@@ -164,8 +164,7 @@ void store_cores_list(struct store *s, store_cores_cb *cb, void *ctx)
     op_read(&o->op, LIST_SQL, BACKEND_LOCAL, NULL, 0);
 }
 
-/* The members as a merge patch: what is absent is null, which removes it. The caller frees it. */
-static char *patch_of(const struct store_core *core)
+char *nodes_patch(const struct store_core *core)
 {
     json_t *patch = json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:b}", "id", core->id, "url",
                               core->url, "ip", core->ip, "ipv6", core->ipv6, "cname", core->cname,
@@ -183,21 +182,21 @@ void store_core_put(struct store *s, const struct store_core *core, enum store_p
     o->name = pool_text(&o->op.pool, core->id);
     o->missed = ERR_CONFLICT;
     o->what = "there is already a core of this id";
-    char *patch = patch_of(core);
+    char *patch = nodes_patch(core);
     if (patch == NULL) {
         op_refuse(&o->op, ERR_MALFORMED, "%.100s: a member is not UTF-8", core->id);
     } else {
         op_check_value(&o->op, core->id, patch);
     }
     bool add = how == STORE_ONLY_NEW;
-    op_write(&o->op, add ? ADD_SQL : PUT_SQL, add,
+    op_write(&o->op, add ? ADD_SQL : nodes_put_sql, add,
              OP_ARGS(OP_TEXT(core->id), OP_TEXT(patch != NULL ? patch : "")));
     free(patch);
 }
 
 struct delete_op {
     struct op op;
-    struct backend_statement statements[1 + FORGET_COUNT];
+    struct backend_statement statements[1 + NODES_FORGET];
     const char *id; /* in op.pool */
     store_done_cb *cb;
     void *ctx; /* borrowed */
@@ -242,11 +241,11 @@ void store_core_delete(struct store *s, const char *id, bool force, store_done_c
     o->ctx = ctx;
     op_check_name(&o->op, KEY_CORE, id);
     o->id = pool_text(&o->op.pool, id);
-    op_statement(&o->op, &o->statements[0], force ? FORCE_DELETE_SQL : DELETE_SQL, true,
+    op_statement(&o->op, &o->statements[0], force ? nodes_delete_sql : DELETE_SQL, true,
                  OP_ARGS(OP_TEXT(id)));
-    for (size_t i = 0; i < FORGET_COUNT; i++) {
-        op_statement(&o->op, &o->statements[1 + i], forget[i], false, OP_ARGS(OP_TEXT(id)));
+    for (size_t i = 0; i < NODES_FORGET; i++) {
+        op_statement(&o->op, &o->statements[1 + i], nodes_forget[i], false, OP_ARGS(OP_TEXT(id)));
     }
-    o->op.batch = (struct backend_batch){.statements = o->statements, .count = 1 + FORGET_COUNT};
+    o->op.batch = (struct backend_batch){.statements = o->statements, .count = 1 + NODES_FORGET};
     op_start_batch(&o->op);
 }

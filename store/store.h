@@ -577,6 +577,7 @@ struct store_node_cert {
     int64_t revoked_ms; /* 0: it counts */
     const char *reason; /* of that; "" */
 };
+#define STORE_NODE_CERTS_MAX  4096 /* listed at once */
 #define STORE_NODE_CERTS_KEEP ((int64_t)30 * 24 * 3600 * 1000) /* after they expired */
 /* Adds it. ERR_CONFLICT: there is one with this serial. Those that expired long before its issue go. */
 void store_node_cert_put(struct store *s, const struct store_node_cert *cert, store_done_cb *cb,
@@ -584,7 +585,7 @@ void store_node_cert_put(struct store *s, const struct store_node_cert *cert, st
 typedef void store_node_certs_cb(void *ctx, enum err e, const struct err_info *info,
                                  const struct store_node_cert *list, size_t count);
 /* Of CORE (NULL: all), of this node, the newest first. REVOKED: only those that are revoked and have not
- * expired before NOW_MS. At most 4096. */
+ * expired before NOW_MS. At most STORE_NODE_CERTS_MAX. */
 void store_node_certs_list(struct store *s, const char *core, bool revoked, int64_t now_ms,
                            store_node_certs_cb *cb, void *ctx);
 /* Revokes those of CORE that are not, or of them the one with SERIAL (NULL: all). TALLY: updated. */

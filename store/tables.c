@@ -135,6 +135,22 @@ static const char *const fourth_version[] = {
                    " INSERT INTO change(key) SELECT NEW.key WHERE " IS_TOLD("NEW.key") "; END",
 };
 
+/* Cores that join. Without triggers: what of it is of the zone is the core's row in keyValue. An
+ * admission's `previous` is the row that was there before it; NULL: there was none. */
+static const char *const fifth_version[] = {
+    "CREATE TABLE join_token (n INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
+    " core TEXT NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " consumed_ms INTEGER NOT NULL, revoked_ms INTEGER NOT NULL, consumed_by TEXT NOT NULL,"
+    " consumed_from TEXT NOT NULL)",
+    "CREATE TABLE node_cert (n INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE,"
+    " core TEXT NOT NULL, fingerprint TEXT NOT NULL, issued_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, revoked_ms INTEGER NOT NULL, reason TEXT NOT NULL)",
+    "CREATE INDEX node_cert_of ON node_cert(core, n)",
+    "CREATE TABLE admission (core TEXT PRIMARY KEY, state TEXT NOT NULL, token TEXT NOT NULL,"
+    " serial TEXT NOT NULL, fingerprint TEXT NOT NULL, previous TEXT,"
+    " issued_ms INTEGER NOT NULL, acked_ms INTEGER NOT NULL) WITHOUT ROWID",
+};
+
 #define VERSION(statements)                                                                        \
     {                                                                                              \
         (statements), sizeof(statements) / sizeof(statements)[0]                                   \
@@ -143,8 +159,6 @@ _Static_assert(sizeof first_version / sizeof first_version[0] <= TABLES_STATEMEN
 _Static_assert(sizeof fourth_version / sizeof fourth_version[0] <= TABLES_STATEMENTS, "room");
 
 const struct tables_version tables_versions[TABLES_VERSIONS] = {
-    VERSION(first_version),
-    VERSION(second_version),
-    VERSION(third_version),
-    VERSION(fourth_version),
+    VERSION(first_version),  VERSION(second_version), VERSION(third_version),
+    VERSION(fourth_version), VERSION(fifth_version),
 };

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define TABLES_VERSIONS   4
+#define TABLES_VERSIONS   5
 #define TABLES_STATEMENTS 30 /* of one version, at most */
 
 struct tables_version {

@@ -47,8 +47,8 @@ static void run_planned(void **state)
 int store_suite_run(const struct store_suite_engine *engine)
 {
     static const struct suite_test *const lists[] = {
-        suite_rows,  suite_feed, suite_many,   suite_place, suite_http,
-        suite_lease, suite_acme, suite_ledger, suite_cert,  suite_old};
+        suite_rows, suite_feed,   suite_many, suite_place, suite_http,      suite_lease,
+        suite_acme, suite_ledger, suite_cert, suite_join,  suite_join_race, suite_old};
     struct CMUnitTest tests[128];
     struct planned plans[128];
     size_t count = 0;

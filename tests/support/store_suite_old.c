@@ -22,7 +22,11 @@ static void on_opened(void *ctx, enum err e, const struct err_info *info, struct
 static void earlier_versions(struct suite *t)
 {
     enum { PROGRAMS = 4 };
-    static const char *const steps[] = {"DELETE FROM dnsd_migration WHERE version = 4",
+    static const char *const steps[] = {"DELETE FROM dnsd_migration WHERE version = 5",
+                                        "DROP TABLE join_token",
+                                        "DROP TABLE node_cert",
+                                        "DROP TABLE admission",
+                                        "DELETE FROM dnsd_migration WHERE version = 4",
                                         "DROP TABLE lease",
                                         "DROP TABLE alpn01",
                                         "DROP TABLE acme_account",
@@ -35,13 +39,13 @@ static void earlier_versions(struct suite *t)
                                         "DROP TABLE http01",
                                         "DELETE FROM dnsd_migration WHERE version = 2",
                                         "DROP TABLE heartbeat"};
-    static const size_t back[] = {9, 11, 13}; /* to version 3, 2, 1 */
+    static const size_t back[] = {4, 13, 15, 17}; /* to version 4, 3, 2, 1 */
     const struct store_http01 h = {.token = "t", .value = "v", .order = "o", .expires_ms = 1};
     assert_err(ERR_OK, sync_user_put(&t->a, "ana", "a", STORE_ONLY_NEW));
-    for (size_t round = 0; round < 6; round++) {
+    for (size_t round = 0; round < 8; round++) {
         struct opening o[PROGRAMS] = {{.store = NULL}};
         sync_close(&t->a);
-        for (size_t i = 0; i < back[round % 3]; i++) {
+        for (size_t i = 0; i < back[round % 4]; i++) {
             suite_execute(t, steps[i]);
         }
         for (size_t i = 0; i < PROGRAMS; i++) {

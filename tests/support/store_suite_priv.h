@@ -28,6 +28,8 @@ extern const struct suite_test suite_lease[];
 extern const struct suite_test suite_acme[];
 extern const struct suite_test suite_ledger[];
 extern const struct suite_test suite_cert[];
+extern const struct suite_test suite_join[];
+extern const struct suite_test suite_join_race[];
 extern const struct suite_test suite_old[];
 
 void suite_execute(struct suite *t, const char *sql);

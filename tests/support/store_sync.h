@@ -136,6 +136,26 @@ enum err sync_cert_put(struct sync *y, const struct store_fence *fence,
 enum err sync_cert_reseal(struct sync *y, const char *hostname, const char *expect,
                           const char *key);
 
+/* ---- store_sync_join.c ----------------------------------------------------------------------- */
+
+/* out, of these: as above; admissions: "core,issued,token,serial,fingerprint,created,issued,acked". */
+enum err sync_tokens(struct sync *y);
+enum err sync_tokens_purge(struct sync *y, int64_t now_ms);
+enum err sync_node_cert_put(struct sync *y, const struct store_node_cert *cert);
+enum err sync_node_certs(struct sync *y, const char *core, bool revoked, int64_t now_ms);
+enum err sync_node_certs_revoke(struct sync *y, const char *core, const char *serial,
+                                int64_t now_ms, const char *reason);
+enum err sync_admission_issue(struct sync *y, const struct store_letting *l);
+enum err sync_admission_get(struct sync *y, const char *core);
+/* out: "acked", "again", "unknown", "expired", "revoked", "consumed", "other core", "other cert", "no
+ * core". */
+enum err sync_admission_ack(struct sync *y, const struct store_ack *ack);
+const char *sync_acked_text(enum store_acked how);
+enum err sync_admission_finish(struct sync *y, const char *core, bool available);
+/* out, of both: "tokens,certs" and of "deleted", "restored" and "record" what happened. */
+enum err sync_admission_withdraw(struct sync *y, const char *core, const char *ip, int64_t now_ms);
+enum err sync_core_retire(struct sync *y, const char *id, bool force, int64_t now_ms);
+
 #define assert_err(expected, call) assert_string_equal(err_text(expected), err_text(call))
 
 #endif

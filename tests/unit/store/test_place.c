@@ -87,8 +87,8 @@ static void fake_query(struct backend *b, const struct backend_query *q, backend
     struct fake *f = (struct fake *)b;
     struct request *r = ask(f, done, ctx);
     r->reply.rows = 1;
-    if (strstr(q->sql, "dnsd_migration") != NULL) { /* there, and of version 4 */
-        r->cells[0] = number(strstr(q->sql, "max(version)") != NULL ? 4 : 1);
+    if (strstr(q->sql, "dnsd_migration") != NULL) { /* there, and of version 5 */
+        r->cells[0] = number(strstr(q->sql, "max(version)") != NULL ? 5 : 1);
         return;
     }
     const struct step *step = next(f, q->level == BACKEND_LATEST ? STEP_LATEST : STEP_LOCAL);
