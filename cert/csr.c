@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include "make_priv.h"
 
@@ -56,8 +57,19 @@ static enum err to_der(X509_REQ *req, uint8_t **der, size_t *len, struct err_inf
     return ERR_OK;
 }
 
-enum err cert_csr_new(const struct cert_key *key, const char *const *names, size_t count,
-                      uint8_t **der, size_t *len, struct err_info *info)
+static enum err to_pem(X509_REQ *req, char **pem, struct err_info *info)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long n =
+        out != NULL && PEM_write_bio_X509_REQ(out, req) == 1 ? BIO_get_mem_data(out, &text) : 0;
+    *pem = n > 0 ? strndup(text, (size_t)n) : NULL;
+    BIO_free(out);
+    return make_outcome(*pem != NULL, info, ERR_NOMEM, "cannot write a certificate request");
+}
+
+static enum err make(const struct cert_key *key, const char *const *names, size_t count,
+                     X509_REQ **req, struct err_info *info)
 {
     if (count == 0 || count > TLS_PAIR_NAMES_MAX) {
         return err_set(info, ERR_LIMIT, "%zu names for one certificate: 1 to %d are possible",
@@ -70,9 +82,26 @@ enum err cert_csr_new(const struct cert_key *key, const char *const *names, size
         }
     }
     ERR_clear_error();
-    X509_REQ *req = X509_REQ_new();
-    enum err e = fill(req, key, names, count, info);
+    *req = X509_REQ_new();
+    return fill(*req, key, names, count, info);
+}
+
+enum err cert_csr_new(const struct cert_key *key, const char *const *names, size_t count,
+                      uint8_t **der, size_t *len, struct err_info *info)
+{
+    X509_REQ *req = NULL;
+    enum err e = make(key, names, count, &req, info);
     e = e == ERR_OK ? to_der(req, der, len, info) : e;
+    X509_REQ_free(req);
+    return e;
+}
+
+enum err cert_csr_new_pem(const struct cert_key *key, const char *const *names, size_t count,
+                          char **pem, struct err_info *info)
+{
+    X509_REQ *req = NULL;
+    enum err e = make(key, names, count, &req, info);
+    e = e == ERR_OK ? to_pem(req, pem, info) : e;
     X509_REQ_free(req);
     return e;
 }

@@ -184,7 +184,7 @@ void app_continue_stop(struct app *a)
         }
         return;
     }
-    if (engine_stop(a) || stop_tls(a)) {
+    if (engine_stop(a) || cluster_stop(a) || stop_tls(a)) {
         return;
     }
     close_handles(a);
@@ -203,6 +203,7 @@ void app_stop(struct app *a, int exit_code)
     uv_timer_stop(&a->watchdog_timer);
     uv_timer_stop(&a->grace_timer);
     uv_timer_stop(&a->beats_timer);
+    cluster_hush(a);
     app_continue_stop(a);
 }
 
@@ -431,6 +432,7 @@ static void on_context(void *ctx, struct tls_context *context)
 
 static enum err start_http(struct app *a, struct err_info *info)
 {
+    cluster_open(a);
     http_take_config(a);
     enum err e = http_open(a, info);
     if (e == ERR_OK && http_needs_tls(&a->config)) {

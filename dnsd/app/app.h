@@ -21,6 +21,7 @@
 #include "lib/clock.h"
 #include "lib/loop_uv.h"
 #include "certs.h"
+#include "cluster.h"
 #include "peers.h"
 #include "store/store.h"
 #include "tls.h"
@@ -88,7 +89,8 @@ struct app {
     struct tls_slot *tls;        /* owned; NULL: nobody needs one, or closed */
     struct tls_context *context; /* shared: the slot's latest; NULL: none yet */
     bool tls_closing;
-    struct certs *certs; /* owned; NULL: none are managed, or closed */
+    struct certs *certs;     /* owned; NULL: none are managed, or closed */
+    struct cluster *cluster; /* owned; NULL: no rqlite of ours, or closed */
     struct names *names; /* owned: the rules of names */
     uint8_t user_key[USER_KEY_LEN];
     bool has_user_key;
@@ -163,6 +165,8 @@ bool feed_expire(struct app *a);
 enum err engine_prepare(struct app *a, struct err_info *info) MUST_USE;
 enum err engine_start(struct app *a, struct err_info *info) MUST_USE;
 void engine_options(const struct app *a, struct store_options *out);
+/* How rqlited is to be started. Borrows from A. */
+void engine_config(const struct app *a, struct rqlited_config *out);
 /* False: there is an rqlited of ours, and it does not answer now. */
 bool engine_runs(const struct app *a);
 bool engine_stop(struct app *a);
@@ -201,6 +205,9 @@ enum err http_open(struct app *a, struct err_info *info) MUST_USE;
 void http_use_tls(struct app *a, struct tls_context *context);
 void http_take_config(struct app *a);
 bool http_stop(struct app *a);
+/* Begins to serve SITE on what is bound in L and not yet listened on. */
+enum err http_listen(struct app *a, struct app_listeners *l, unsigned site, bool tls,
+                     struct err_info *info) MUST_USE;
 
 /* metrics.c: everything that is counted. */
 void metrics_of(struct app *a, struct metrics_writer *w);

@@ -61,6 +61,18 @@ static void hear_cert(struct app *a, const char *core, const json_t *detail)
                     serial != NULL ? serial : "");
 }
 
+/* {"cluster":{"joinPort"}}: of a core that has the CA. */
+static void hear_cluster(struct app *a, const char *core, const json_t *detail)
+{
+    const json_t *cluster = NULL;
+    int64_t port = 0;
+    if (detail == NULL || jx_object(detail, "cluster", &cluster, NULL) != ERR_OK ||
+        jx_int(cluster, "joinPort", 1, UINT16_MAX, &port, NULL) != ERR_OK) {
+        port = 0;
+    }
+    peers_hear_join(&a->peers, core, (uint16_t)port);
+}
+
 static void hear(struct app *a, const struct store_beat *b, int64_t now)
 {
     json_t *o = NULL;
@@ -75,6 +87,7 @@ static void hear(struct app *a, const struct store_beat *b, int64_t now)
     }
     peers_hear(&a->peers, b->core, b->beat, b->revision, b->digest, version, now);
     hear_cert(a, b->core, o);
+    hear_cluster(a, b->core, o);
     json_decref(o);
 }
 
@@ -211,6 +224,10 @@ static char *detail_of(const struct app *a)
     json_t *cert = certs_beat(a);
     if (cert != NULL) {
         json_object_set_new(o, "certificate", cert);
+    }
+    json_t *cluster = cluster_beat(a);
+    if (cluster != NULL) {
+        json_object_set_new(o, "cluster", cluster);
     }
     char *text = json_dumps(o, JSON_COMPACT);
     json_decref(o);

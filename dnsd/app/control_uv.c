@@ -1,8 +1,12 @@
 /* The control socket: <state folder>/dnsd.sock, for the tools of this machine's operators.
  *
- * One line of JSON in, one line of JSON out, and the daemon closes. The commands are {"cmd":"status"} and
- * {"cmd":"renew"}, which says that there may be a job for the renewer. Who may connect is the file's mode (0660) and the folder's. Bounded: CLIENTS at a time,
- * LINE_MAX octets, DEADLINE_MS from connecting to the end.
+ * One line of JSON in, one line of JSON out, and the daemon closes. The commands:
+ *   {"cmd":"status"}
+ *   {"cmd":"renew"}       there may be a job for the renewer of certificates
+ *   {"cmd":"joining"}     the configuration, this node's certificate or the CA may be others: looks again
+ *   {"cmd":"renew-node"}  another certificate for this node, now: {"ok", "text", "serial"}
+ * Who may connect is the file's mode (0660) and the folder's. Bounded: CLIENTS at a time, REQUEST_MAX octets,
+ * DEADLINE_MS from connecting to the end (LONG_MS where a command takes its time).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +22,7 @@
 #define CLIENTS     16
 #define REQUEST_MAX 1024
 #define DEADLINE_MS 2000
+#define LONG_MS     60000
 
 struct control {
     struct app *app; /* borrowed */
@@ -35,7 +40,7 @@ struct client {
     char line[REQUEST_MAX];
     size_t len;
     char *reply;   /* owned */
-    unsigned open; /* handles */
+    unsigned open; /* handles, and a command that goes on */
 };
 
 static void control_gone(struct control *c)
@@ -45,9 +50,8 @@ static void control_gone(struct control *c)
     }
 }
 
-static void on_client_closed(uv_handle_t *h)
+static void release(struct client *k)
 {
-    struct client *k = h->data;
     if (--k->open == 0) {
         struct control *c = k->control;
         c->clients--;
@@ -55,6 +59,11 @@ static void on_client_closed(uv_handle_t *h)
         free(k);
         control_gone(c);
     }
+}
+
+static void on_client_closed(uv_handle_t *h)
+{
+    release(h->data);
 }
 
 static void client_close(struct client *k)
@@ -76,7 +85,43 @@ static void on_replied(uv_write_t *req, int status)
     client_close(req->data);
 }
 
-static char *reply_to(struct app *a, const char *line, size_t len)
+static void send_reply(struct client *k)
+{
+    if (k->reply == NULL) {
+        client_close(k);
+        return;
+    }
+    static char newline[] = "\n";
+    uv_buf_t parts[] = {uv_buf_init(k->reply, (unsigned)strlen(k->reply)), uv_buf_init(newline, 1)};
+    k->write.data = k;
+    if (uv_write(&k->write, (uv_stream_t *)&k->pipe, parts, 2, on_replied) != 0) {
+        client_close(k);
+    }
+}
+
+static void on_renewed(void *ctx, enum err e, const struct err_info *info, const char *serial)
+{
+    struct client *k = ctx;
+    if (!uv_is_closing((uv_handle_t *)&k->pipe)) {
+        json_t *o =
+            json_pack("{s:b, s:s, s:s?}", "ok", e == ERR_OK, "text",
+                      e == ERR_OK ? "renewed" : info->text, "serial", e == ERR_OK ? serial : NULL);
+        k->reply = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+        json_decref(o);
+        send_reply(k);
+    }
+    release(k);
+}
+
+/* The client stays until then, whether it waits or goes. */
+static void renew_node(struct client *k)
+{
+    k->open++;
+    uv_timer_start(&k->timer, on_deadline, LONG_MS, 0);
+    cluster_renew(k->control->app, on_renewed, k);
+}
+
+static char *reply_to(struct app *a, const char *line, size_t len, bool *later)
 {
     json_t *request = NULL;
     const char *command = NULL;
@@ -91,9 +136,15 @@ static char *reply_to(struct app *a, const char *line, size_t len)
     } else if (e == ERR_OK && strcmp(command, "renew") == 0) {
         certs_wake(a); /* a row says what is wanted (store_job_ask()) */
         reply = strdup("{\"ok\":true}");
+    } else if (e == ERR_OK && strcmp(command, "joining") == 0) {
+        reload_start(a);
+        reply = strdup("{\"ok\":true}");
+    } else if (e == ERR_OK && strcmp(command, "renew-node") == 0) {
+        *later = true;
     } else {
-        reply = strdup("{\"error\":{\"id\":\"unknown-command\",\"message\":\"the commands are "
-                       "status and renew, as in {\\\"cmd\\\":\\\"status\\\"}\"}}");
+        reply =
+            strdup("{\"error\":{\"id\":\"unknown-command\",\"message\":\"the commands are "
+                   "status, renew, joining and renew-node, as in {\\\"cmd\\\":\\\"status\\\"}\"}}");
     }
     json_decref(request);
     return reply;
@@ -102,16 +153,12 @@ static char *reply_to(struct app *a, const char *line, size_t len)
 static void answer(struct client *k, size_t line_len)
 {
     uv_read_stop((uv_stream_t *)&k->pipe);
-    k->reply = reply_to(k->control->app, k->line, line_len);
-    if (k->reply == NULL) {
-        client_close(k);
-        return;
-    }
-    static char newline[] = "\n";
-    uv_buf_t parts[] = {uv_buf_init(k->reply, (unsigned)strlen(k->reply)), uv_buf_init(newline, 1)};
-    k->write.data = k;
-    if (uv_write(&k->write, (uv_stream_t *)&k->pipe, parts, 2, on_replied) != 0) {
-        client_close(k);
+    bool later = false;
+    k->reply = reply_to(k->control->app, k->line, line_len, &later);
+    if (later) {
+        renew_node(k);
+    } else {
+        send_reply(k);
     }
 }
 

@@ -93,6 +93,11 @@ static void on_known(void *ctx, struct rqlited_known *out)
     out->members.count = 0;
     out->seeds.count = 0;
     add_members(a, &out->members);
+    if (out->members.count == 0) { /* a newcomer: nothing else is known yet */
+        for (size_t i = 0; i < a->config.cluster.members.count; i++) {
+            add_peer(&out->members, a->config.cluster.members.items[i]);
+        }
+    }
     add_seeds(a, &out->seeds);
 }
 
@@ -119,34 +124,41 @@ bool engine_runs(const struct app *a)
     return a->rqlited == NULL || state_of(a) == RQLITED_ALIVE || state_of(a) == RQLITED_READY;
 }
 
+void engine_config(const struct app *a, struct rqlited_config *out)
+{
+    const struct config *c = &a->config;
+    *out = (struct rqlited_config){.bin_path = c->storages.rqlite.bin_path,
+                                   .data_dir = c->storages.rqlite.data_dir,
+                                   .node_id = a->id,
+                                   .ip = c->core.ip,
+                                   .ipv6 = c->core.ipv6,
+                                   .domain = c->dns.domain_text,
+                                   .http_port = a->rqlite.port,
+                                   .raft_port = c->storages.rqlite.raft_port,
+                                   .ca_file = c->storages.rqlite.ca_file,
+                                   .cert_file = c->storages.rqlite.cert_file,
+                                   .key_file = c->storages.rqlite.key_file,
+                                   .verify_client = c->storages.rqlite.verify_client,
+                                   .non_voter = c->core.non_voter,
+                                   .discovery = c->cluster.discovery_enabled,
+                                   .user = a->rqlite.user};
+    cluster_raft(a, out);
+}
+
 enum err engine_start(struct app *a, struct err_info *info)
 {
     const struct config *c = &a->config;
     if (!c->storages.engine_rqlite || c->storages.rqlite.external) {
         return ERR_OK;
     }
-    const struct rqlited_options o = {
-        .config = {.bin_path = c->storages.rqlite.bin_path,
-                   .data_dir = c->storages.rqlite.data_dir,
-                   .node_id = a->id,
-                   .ip = c->core.ip,
-                   .ipv6 = c->core.ipv6,
-                   .domain = c->dns.domain_text,
-                   .http_port = a->rqlite.port,
-                   .raft_port = c->storages.rqlite.raft_port,
-                   .ca_file = c->storages.rqlite.ca_file,
-                   .cert_file = c->storages.rqlite.cert_file,
-                   .key_file = c->storages.rqlite.key_file,
-                   .verify_client = c->storages.rqlite.verify_client,
-                   .non_voter = c->core.non_voter,
-                   .discovery = c->cluster.discovery_enabled,
-                   .user = a->rqlite.user},
+    struct rqlited_options o = {
         .password = a->rqlite.password,
         .state_dir = a->state_dir,
         .known = on_known,
         .on_change = on_rqlited,
         .ctx = a,
     };
+    engine_config(a, &o.config);
     return rqlited_start(&a->loop, &o, &a->rqlited, info);
 }
 

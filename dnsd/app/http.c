@@ -69,6 +69,17 @@ static void on_renew(void *ctx)
     certs_wake(ctx);
 }
 
+static void on_sign(void *ctx, const char *core, const char *csr, size_t csr_len, api_signed_cb *cb,
+                    void *cb_ctx)
+{
+    cluster_sign(ctx, core, csr, csr_len, cb, cb_ctx);
+}
+
+static bool on_revoked(void *ctx, const char *serial)
+{
+    return cluster_is_revoked(ctx, serial);
+}
+
 void http_take_config(struct app *a)
 {
     names_free(a->names);
@@ -87,9 +98,10 @@ enum err http_bind(struct app *a, struct err_info *info)
                        : e;
 }
 
-static enum err listen_all(struct app *a, struct app_listeners *l, unsigned site, bool tls,
-                           struct err_info *info)
+enum err http_listen(struct app *a, struct app_listeners *l, unsigned site, bool tls,
+                     struct err_info *info)
 {
+    static const char *const purposes[] = {"api", "challenges", "joining"};
     for (size_t i = 0; i < l->count; i++) {
         char text[NET_ADDRESS_TEXT_MAX];
         int fd = l->items[i].fd;
@@ -103,8 +115,7 @@ static enum err listen_all(struct app *a, struct app_listeners *l, unsigned site
         }
         net_address_text(&l->items[i].address, text);
         LOG_INFO("http", "listening", LOG_S("address", text),
-                 LOG_S("transport", tls ? "https" : "http"),
-                 LOG_S("for", site == 0 ? "api" : "challenges"));
+                 LOG_S("transport", tls ? "https" : "http"), LOG_S("for", purposes[site]));
     }
     return ERR_OK;
 }
@@ -117,19 +128,24 @@ enum err http_open(struct app *a, struct err_info *info)
                                       .served = on_served,
                                       .renew = on_renew,
                                       .challenge = on_challenge,
+                                      .sign = on_sign,
+                                      .revoked = on_revoked,
                                       .ctx = a};
-    if (a->api_sockets.count == 0 && a->challenge_sockets.count == 0) {
+    if (a->api_sockets.count == 0 && a->challenge_sockets.count == 0 &&
+        (a->cluster == NULL || a->config.cluster.join_port == 0)) {
         return ERR_OK;
     }
     a->https = a->config.http.port != 0 && http_has_tls(&a->config);
     a->api = api_new(&daemon);
-    const struct http_site sites[] = {api_site(a->api), api_challenge_site(a->api)};
-    enum err e = http_server_open(&a->loop, sites, 2, &http_limits_default, &a->http, info);
+    const struct http_site sites[] = {api_site(a->api), api_challenge_site(a->api),
+                                      api_cluster_site(a->api)};
+    enum err e = http_server_open(&a->loop, sites, sizeof sites / sizeof sites[0],
+                                  &http_limits_default, &a->http, info);
     if (e == ERR_OK) {
-        e = listen_all(a, &a->challenge_sockets, 1, false, info);
+        e = http_listen(a, &a->challenge_sockets, 1, false, info);
     }
     if (e == ERR_OK && !a->https) {
-        e = listen_all(a, &a->api_sockets, 0, false, info);
+        e = http_listen(a, &a->api_sockets, 0, false, info);
     }
     return e; /* with TLS: when there is a certificate */
 }
@@ -141,7 +157,7 @@ void http_use_tls(struct app *a, struct tls_context *context)
         return;
     }
     http_server_use_tls(a->http, context);
-    if (a->https && listen_all(a, &a->api_sockets, 0, true, &info) != ERR_OK) {
+    if (a->https && http_listen(a, &a->api_sockets, 0, true, &info) != ERR_OK) {
         LOG_ERROR("http", "cannot listen", LOG_S("reason", info.text));
         app_stop(a, APP_EXIT_FAILED);
     }

@@ -377,6 +377,7 @@ void metrics_of(struct app *a, struct metrics_writer *w)
     put_handshakes(a, w);
     put_certificate(a, w);
     certs_metrics(a, w);
+    cluster_metrics(a, w);
     put_http(a, w);
     put_zone(a, w);
     put_store(a, w);

@@ -69,6 +69,14 @@ void peers_hear_cert(struct peers *p, const char *id, unsigned rank, uint64_t ge
     }
 }
 
+void peers_hear_join(struct peers *p, const char *id, uint16_t port)
+{
+    struct peer *peer = find(p, id);
+    if (peer != NULL) {
+        peer->join_port = port;
+    }
+}
+
 void peers_end(struct peers *p)
 {
     size_t kept = 0;

@@ -28,6 +28,7 @@ struct peer {
     unsigned rank;       /* enum lease_rank: whether it is to order certificates before others */
     uint64_t generation; /* of the certificate it serves; 0: none of the store's */
     char serial[41];     /* ... and its serial; "" */
+    uint16_t join_port;  /* where it admits cores; 0: the CA is not there */
     bool live;
     bool listed; /* in the list that is being read */
 };
@@ -45,6 +46,8 @@ void peers_hear(struct peers *p, const char *id, uint64_t beat, uint64_t revisio
 /* What it said of certificates in the same heartbeat. */
 void peers_hear_cert(struct peers *p, const char *id, unsigned rank, uint64_t generation,
                      const char *serial);
+/* ... and of joining. */
+void peers_hear_join(struct peers *p, const char *id, uint16_t port);
 void peers_end(struct peers *p);
 
 /* Nobody could be heard until now. Who was silent before stays so until heard. */

@@ -93,10 +93,7 @@ static bool same_storages(const struct config *a, const struct config *b)
            same_text(a->storages.sqlite_path, b->storages.sqlite_path) &&
            same_text(a->storages.rqlite.url, b->storages.rqlite.url) &&
            same_text(a->storages.rqlite.data_dir, b->storages.rqlite.data_dir) &&
-           same_text(a->storages.rqlite.bin_path, b->storages.rqlite.bin_path) &&
-           same_text(a->storages.rqlite.ca_file, b->storages.rqlite.ca_file) &&
-           same_text(a->storages.rqlite.cert_file, b->storages.rqlite.cert_file) &&
-           same_text(a->storages.rqlite.key_file, b->storages.rqlite.key_file);
+           same_text(a->storages.rqlite.bin_path, b->storages.rqlite.bin_path);
 }
 
 /* What certificates are managed by; letsEncrypt.caa counts at once. */
@@ -182,6 +179,9 @@ static void take_over(struct app *a, struct reload *r)
     keep_text(&r->config.storages.sqlite_path, old.storages.sqlite_path);
     r->config.storages.engine_rqlite = old.storages.engine_rqlite;
     r->config.storages.rqlite.external = old.storages.rqlite.external;
+    r->config.storages.rqlite.raft_port = old.storages.rqlite.raft_port;
+    keep_text(&r->config.storages.rqlite.data_dir, old.storages.rqlite.data_dir);
+    keep_text(&r->config.storages.rqlite.bin_path, old.storages.rqlite.bin_path);
     a->config = r->config;
     r->config = (struct config){.path = NULL};
     log_setup(a->config.log.level, a->config.log.format);
@@ -192,6 +192,7 @@ static void take_over(struct app *a, struct reload *r)
     feed_expire(a);
     app_publish(a, r->revision, &answer);
     config_free(&old);
+    cluster_look(a);
     LOG_INFO("app", "the configuration was read again", LOG_S("file", a->config.path));
 }
 

@@ -179,6 +179,7 @@ char *status_json(struct app *a)
                                      : 0));
     json_object_set_new(o, "certificate", certificate(a));
     json_object_set_new(o, "managed", certs_status(a));
+    json_object_set_new(o, "cluster", cluster_status(a));
     zone_digest(a->zone, digest);
     json_object_set_new(o, "digest", json_string(digest));
     json_object_set_new(o, "engine",
