@@ -78,7 +78,7 @@ static bool is_host(const char *name, size_t len)
         char c = name[i];
         bool inside = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '-' || c == '_';
-        bool between = c == '.' && i > 0 && name[i - 1] != '.';
+        bool between = c == '.' && i > 0 && name[i - 1] != '.' && i + 1 < len;
         if (!inside && !between) {
             return false;
         }
