@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "api_raw.h"
 #include "lib/mem.h"
 
 /* ---- the daemon ---------------------------------------------------------------------------- */
@@ -40,6 +41,47 @@ static size_t on_served(void *ctx, struct api_served *out, size_t max)
 static void on_renew(void *ctx)
 {
     ((struct web *)ctx)->renewals++;
+}
+
+static void on_signer(uv_timer_t *t)
+{
+    web_sign_go(t->data);
+}
+
+static void on_sign(void *ctx, const char *core, const char *csr, size_t csr_len, api_signed_cb *cb,
+                    void *cb_ctx)
+{
+    struct web *w = ctx;
+    assert_true(w->sign.waiting < WEB_SIGNS_MAX);
+    w->sign.asked[w->sign.waiting++] = (struct web_sign){.cb = cb, .ctx = cb_ctx};
+    w->sign.count++;
+    snprintf(w->sign.last, sizeof w->sign.last, "%s", core);
+    str_free(&w->sign.csr);
+    w->sign.csr = (struct str){.text = NULL};
+    str_append_n(&w->sign.csr, csr, csr_len);
+    if (!w->sign.hold) {
+        uv_timer_start(&w->signer, on_signer, 0, 0);
+    }
+}
+
+void web_sign_go(struct web *w)
+{
+    struct err_info info = {.text = ""};
+    unsigned count = w->sign.waiting;
+    struct web_sign asked[WEB_SIGNS_MAX];
+    memcpy(asked, w->sign.asked, sizeof asked);
+    w->sign.waiting = 0;
+    snprintf(info.text, sizeof info.text, "%s", w->sign.why != NULL ? w->sign.why : "");
+    for (unsigned i = 0; i < count; i++) {
+        bool ok = w->sign.e == ERR_OK;
+        asked[i].cb(asked[i].ctx, w->sign.e, &info, ok ? WEB_CERT : NULL, ok ? WEB_CA : NULL);
+    }
+}
+
+static bool on_revoked(void *ctx, const char *serial)
+{
+    const struct web *w = ctx;
+    return w->revoked != NULL && strcmp(w->revoked, serial) == 0;
 }
 
 static int64_t wall_ms(void *ctx)
@@ -88,15 +130,22 @@ static void serve(struct web *w)
                                       .metrics = on_metrics,
                                       .served = on_served,
                                       .renew = on_renew,
+                                      .sign = on_sign,
+                                      .revoked = on_revoked,
                                       .ctx = w,
                                       .clock = &w->clock};
     w->api = api_new(&daemon);
-    const struct http_site sites[] = {api_site(w->api), api_challenge_site(w->api)};
+    const struct http_site sites[WEB_SITES] = {api_site(w->api), api_challenge_site(w->api),
+                                               api_cluster_site(w->api)};
     struct http_limits limits = http_limits_default;
     limits.per_client = 1024;
-    enum err e = http_server_open(w->loop, sites, 2, &limits, &w->server, &info);
-    for (unsigned i = 0; i < 2 && e == ERR_OK; i++) {
-        e = http_server_listen(w->server, bind_any(&w->port[i]), i, false, &info);
+    enum err e = http_server_open(w->loop, sites, WEB_SITES, &limits, &w->server, &info);
+    for (unsigned i = 0; i < WEB_SITES && e == ERR_OK; i++) {
+        bool tls = i == WEB_CLUSTER;
+        if (tls) {
+            http_server_use_site_tls(w->server, i, web_cluster()->context);
+        }
+        e = http_server_listen(w->server, bind_any(&w->port[i]), i, tls, &info);
     }
     if (e != ERR_OK) {
         fail_msg("%s: %s", err_text(e), info.text);
@@ -108,6 +157,8 @@ void web_open(struct web *w, uv_loop_t *loop)
     static const struct httpc_options options = {.connections_max = 64};
     *w = (struct web){.loop = loop, .wall_ms = 1767225600000, .mono_ms = 1};
     uv_timer_init(loop, &w->guard);
+    uv_timer_init(loop, &w->signer);
+    w->signer.data = w;
     assert_int_equal(wire_name_from_text(WEB_DOMAIN ".", NULL, &w->apex, NULL), ERR_OK);
     w->names = make_names(&w->apex);
     w->clock = (struct clk){.wall_ms = wall_ms, .mono_ms = mono_ms, .ctx = w};
@@ -143,9 +194,9 @@ void web_close_server(struct web *w)
     w->server = NULL;
 }
 
-static void on_guard_closed(uv_handle_t *guard)
+static void on_timer_closed(uv_handle_t *timer)
 {
-    ((struct web *)guard->data)->open--;
+    ((struct web *)timer->data)->open--;
 }
 
 void web_close(struct web *w)
@@ -157,9 +208,11 @@ void web_close(struct web *w)
     }
     api_free(w->api);
     names_free(w->names);
+    str_free(&w->sign.csr);
     w->guard.data = w;
-    w->open = 1;
-    uv_close((uv_handle_t *)&w->guard, on_guard_closed);
+    w->open = 2;
+    uv_close((uv_handle_t *)&w->guard, on_timer_closed);
+    uv_close((uv_handle_t *)&w->signer, on_timer_closed);
     turn_until_open(w, 0);
 }
 
@@ -172,7 +225,7 @@ const char *web_seen(void)
     return seen.text != NULL ? seen.text : "";
 }
 
-static void note(const struct web_got *g)
+void web_note(const struct web_got *g)
 {
     str_appendf(&seen, "%s %.*s %u\n", g->method, (int)strcspn(g->target, "?"), g->target,
                 g->status);
@@ -201,7 +254,7 @@ static void on_reply(void *ctx, enum err e, const struct err_info *info,
     copy_header(reply, "www-authenticate", g->www_authenticate, sizeof g->www_authenticate);
     copy_header(reply, "location", g->location, sizeof g->location);
     copy_header(reply, "cache-control", g->cache, sizeof g->cache);
-    note(g);
+    web_note(g);
 }
 
 void web_start(struct web *w, const struct web_ask *ask, struct web_got *got)

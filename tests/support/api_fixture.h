@@ -20,7 +20,19 @@
 #define WEB_DEADLINE_MS 30000
 #define WEB_BODY_MAX    (4u << 20)
 
-enum { WEB_API, WEB_CHALLENGES }; /* the sites */
+enum {
+    WEB_API,
+    WEB_CHALLENGES,
+    WEB_CLUSTER,
+    WEB_SITES
+}; /* the sites; the last with TLS: api_raw.h */
+
+/* The daemon was asked for a certificate. */
+struct web_sign {
+    api_signed_cb *cb;
+    void *ctx; /* borrowed */
+};
+#define WEB_SIGNS_MAX 16
 
 struct web {
     uv_loop_t *loop; /* borrowed */
@@ -31,14 +43,25 @@ struct web {
     struct api_ready ready;
     const struct api_served *served; /* borrowed: what each core serves */
     size_t served_count;
-    unsigned renewals;        /* how often the daemon was told of one */
+    unsigned renewals;   /* how often the daemon was told of one */
+    const char *revoked; /* borrowed: the serial number that counts no more; NULL: none */
+    struct {
+        bool hold;                            /* until web_sign_go() */
+        enum err e;                           /* how it ends */
+        const char *why;                      /* borrowed */
+        struct web_sign asked[WEB_SIGNS_MAX]; /* not ended yet */
+        unsigned waiting, count;              /* of those; of all so far */
+        char last[256];                       /* whom the last one was for */
+        struct str csr;                       /* owned: what it was for */
+    } sign;
+    uv_timer_t signer;
     int64_t wall_ms, mono_ms; /* the API's clock */
     struct clk clock;
     struct api *api;            /* owned; NULL: freed by the test */
     struct http_server *server; /* owned; NULL: closed by the test */
     struct httpc *client;       /* owned */
-    uint16_t port[2];
-    unsigned open; /* guard, client and server that have not ended */
+    uint16_t port[WEB_SITES];
+    unsigned open; /* guard, signer, client and server that have not ended */
 };
 
 void web_open(struct web *w, uv_loop_t *loop);
@@ -71,6 +94,14 @@ void web_wait(struct web *w, struct web_got *got);
 void web_got_free(struct web_got *got);
 /* Both, and there must be an answer. */
 void web_ask(struct web *w, const struct web_ask *ask, struct web_got *got);
+
+/* Among what web_seen() has. */
+void web_note(const struct web_got *got);
+
+/* The daemon ends what it was asked to sign: WEB_CERT and WEB_CA, or sign.e. */
+#define WEB_CERT "a certificate\n"
+#define WEB_CA   "the CA\n"
+void web_sign_go(struct web *w);
 
 /* METHOD TARGET with the admin key and BODY (NULL: none) has STATUS, and its body is SAYS, or holds it if
  * SAYS does not begin with '{'. */

@@ -17,7 +17,22 @@
 #include "lib/mem.h"
 #include "store/store.h"
 
-enum kind { CORES, CERTS, ASK, JOB, PLACE, HOME, DELETE, TAKEN, GET, APPLY, LIST, FIND };
+enum kind {
+    CORES,
+    CERTS,
+    ASK,
+    JOB,
+    PLACE,
+    HOME,
+    DELETE,
+    TAKEN,
+    GET,
+    APPLY,
+    LIST,
+    FIND,
+    ACK,
+    NODE_CERTS
+};
 
 struct op {
     uv_timer_t later;
@@ -51,7 +66,10 @@ static struct fake {
     struct store_cert *certs;
     size_t certs_count;
     const char *http01_token; /* for FIND */
-    void (*on_op)(void);      /* at the beginning of each */
+    enum store_acked acked;   /* for ACK */
+    struct store_node_cert *node_certs;
+    size_t node_certs_count;
+    void (*on_op)(void); /* at the beginning of each */
 } fake;
 
 static void tell(struct op *op, enum err e, const struct err_info *info)
@@ -108,6 +126,12 @@ static void tell(struct op *op, enum err e, const struct err_info *info)
     case FIND:
         e = e == ERR_OK && fake.http01_token == NULL ? ERR_NOTFOUND : e;
         ((store_http01_cb *)op->cb)(op->ctx, e, info, e == ERR_OK ? &http01 : NULL);
+        break;
+    case ACK:
+        ((store_ack_cb *)op->cb)(op->ctx, e, info, fake.acked);
+        break;
+    case NODE_CERTS:
+        ((store_node_certs_cb *)op->cb)(op->ctx, e, info, fake.node_certs, fake.node_certs_count);
         break;
     }
 }
@@ -252,6 +276,22 @@ void store_http01_find(struct store *s, const char *token, int64_t now_ms, store
     (void)s;
     assert_true(now_ms > 1000000000000);
     BEGIN(FIND, "find", token, NULL, NULL);
+}
+
+void store_admission_ack(struct store *s, const struct store_ack *ack, store_ack_cb *cb, void *ctx)
+{
+    (void)s;
+    assert_int_equal(strlen(ack->hash), 64);
+    assert_true(ack->now_ms > 1000000000000);
+    BEGIN(ACK, "ack", ack->core, ack->fingerprint, ack->from);
+}
+
+void store_node_certs_list(struct store *s, const char *core, bool revoked, int64_t now_ms,
+                           store_node_certs_cb *cb, void *ctx)
+{
+    (void)s;
+    assert_true(!revoked && now_ms > 1000000000000);
+    BEGIN(NODE_CERTS, "node_certs", core, NULL, NULL);
 }
 
 #endif
