@@ -227,8 +227,9 @@ static void put_http(const struct app *a, struct metrics_writer *w)
         return;
     }
     const struct http_counters *h = http_server_counters(a->http);
-    const struct http_site sites[HTTP_SITES_MAX] = {api_site(a->api), api_challenge_site(a->api)};
-    static const char *const none[HTTP_SITES_MAX] = {"none", "challenge_none"};
+    const struct http_site sites[HTTP_SITES_MAX] = {api_site(a->api), api_challenge_site(a->api),
+                                                    api_cluster_site(a->api)};
+    static const char *const none[HTTP_SITES_MAX] = {"none", "challenge_none", "cluster_none"};
     metrics_family(w, "dnsd_http_requests_total", METRICS_COUNTER,
                    "Requests answered; route none: what no route was found for.");
     for (unsigned s = 0; s < HTTP_SITES_MAX; s++) {
