@@ -11,12 +11,14 @@
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
+#include "base64.h"
 #include "tls_pair.h"
 #include "tls_priv.h"
 
 #define LOOK_MAX       (256 * 1024) /* octets of a whole handshake: chains have a few thousand */
 #define ACME_ID        "1.3.6.1.5.5.7.1.31" /* RFC 8737 §6.1 */
 #define ACME_ID_DIGEST 32                   /* SHA-256, in an OCTET STRING (RFC 8737 §3) */
+#define PIN_DIGEST     32                   /* SHA-256 */
 
 struct tls_look {
     uv_tcp_t tcp;
@@ -106,6 +108,20 @@ static void read_acme_identifier(const X509 *leaf, char out[65])
     ASN1_OCTET_STRING_free(digest);
 }
 
+/* RFC 7469 §2.4: of the SubjectPublicKeyInfo. */
+static bool read_pin(const X509 *leaf, char out[45])
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned char *der = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
+    bool well = len > 0 && EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1;
+    if (well) {
+        base64_encode(digest, PIN_DIGEST, out);
+    }
+    OPENSSL_free(der);
+    return well;
+}
+
 static enum err describe(struct tls_look *l)
 {
     struct tls_looked *k = &l->looked;
@@ -116,7 +132,7 @@ static enum err describe(struct tls_look *l)
     if (leaf == NULL) {
         return err_set(&l->info, ERR_DENIED, "the server has shown no certificate");
     }
-    if (X509_digest(leaf, EVP_sha256(), digest, &len) != 1) {
+    if (X509_digest(leaf, EVP_sha256(), digest, &len) != 1 || !read_pin(leaf, k->pin)) {
         return tls_error(&l->info, ERR_NOMEM, "cannot hash the certificate");
     }
     hex(digest, len, k->sha256, sizeof k->sha256);

@@ -18,6 +18,7 @@
 struct tls_looked {
     char sha256[65]; /* of the leaf's DER, hex */
     char serial[41];
+    char pin[45];             /* base64 of the SHA-256 of its public key (RFC 7469 §2.4) */
     char alpn[32];            /* what was agreed on; "" */
     char acme_identifier[65]; /* hex of the acmeIdentifier extension's digest; "": it has none */
 };

@@ -132,6 +132,13 @@ int certs_revoke(struct cli *cli);
 int certs_rollover(struct cli *cli);
 int certs_rewrap(struct cli *cli);
 int certs_history(struct cli *cli);
+int bootstrap_new_core(struct cli *cli);
+int bootstrap_init_ca_holder(struct cli *cli);
+int bootstrap_list_tokens(struct cli *cli);
+int bootstrap_revoke_token(struct cli *cli);
+int bootstrap_renew_node(struct cli *cli);
+int bootstrap_remove_core(struct cli *cli);
+int bootstrap_promote_core(struct cli *cli);
 int status_show(struct cli *cli);
 int delegation_show(struct cli *cli);
 

@@ -79,8 +79,7 @@ const struct store_core *cores_find(const struct db_cores *cores, const char *te
     return names_label(text, label, info) == ERR_OK ? db_cores_find(cores, label) : NULL;
 }
 
-/* A new core must not take, or hide, a name that means something already. */
-static enum err check_new(struct cli *cli, const char *id, struct err_info *info)
+enum err cores_check_new(struct cli *cli, const char *id, struct err_info *info)
 {
     struct names_rows rows;
     struct wire_name owner;
@@ -182,7 +181,7 @@ int cores_set(struct cli *cli)
     if (old != NULL) {
         core = *old;
         code = apply_options(cli, &core);
-    } else if (label[0] == '\0' || check_new(cli, label, &info) != ERR_OK) {
+    } else if (label[0] == '\0' || cores_check_new(cli, label, &info) != ERR_OK) {
         code = cli_fail(cli, "core %s: %s", cli->words[0], info.text);
     } else {
         core.id = label;

@@ -15,4 +15,9 @@ void cores_print(const struct db_cores *cores);
 const struct store_core *cores_find(const struct db_cores *cores, const char *text, char *label,
                                     struct err_info *info);
 
+/* A new core must not take, or hide, a name that means something already. ID is a label. Needs cli_open().
+ * ERR_CONFLICT, and the store's errors. */
+struct cli;
+enum err cores_check_new(struct cli *cli, const char *id, struct err_info *info) MUST_USE;
+
 #endif

@@ -1,4 +1,5 @@
-/* dnsctl cores delete: takes a core out of the database's cluster, then forgets its row.
+/* dnsctl cores delete and bootstrap remove-core: takes a core out of the database's cluster, then forgets
+ * its row, and revokes what let it in. remove-core drains it first.
  *
  * In this order, because the row is what leads others to it (lsc): a node without a row is still a
  * vote that is missed, a row without a node is only told as silent. Whatever would stop the row from
@@ -10,6 +11,9 @@
 
 #include "cli.h"
 #include "cores.h"
+#include "daemon.h"
+#include "db_join.h"
+#include "lib/clock.h"
 #include "nodes.h"
 
 /* A leader that was taken out leaves the others to choose one; each attempt waits for some seconds. */
@@ -21,6 +25,7 @@ struct removal {
     const struct store_core *row; /* borrowed; NULL: none is seen */
     bool can_be;                  /* it is seen, or its id is one that we would write */
     bool force;
+    bool drains;  /* remove-core */
     bool is_self; /* this core's own node */
     /* with rqlite */
     struct members nodes;      /* owned */
@@ -28,6 +33,7 @@ struct removal {
     enum members_removal verdict;
     struct members_rest rest;
     bool node_gone;
+    struct store_withdrawn gone; /* with the row */
 };
 
 /* ---- before anything is done ----------------------------------------------------------------- */
@@ -142,7 +148,7 @@ static int remove_row(struct removal *r)
     enum err e = ERR_OK;
     /* Seen or not: what this node of rqlite has may be a moment old. */
     for (int i = 0; i < ROW_ATTEMPTS; i++) {
-        e = db_core_delete(r->cli->db, r->id, r->force, &info);
+        e = db_core_retire(r->cli->db, r->id, r->force, clk_wall_ms(&clk_system), &r->gone, &info);
         if (!err_is_transient(e) || !r->node_gone) {
             break;
         }
@@ -173,18 +179,55 @@ static int carry_out(struct removal *r)
     return code;
 }
 
+/* No new user is placed on it from here on: the same statement that places one looks whether the core is
+ * available. So users that are counted after this are all there will be. */
+static int drain(struct removal *r)
+{
+    struct cli *cli = r->cli;
+    struct err_info info = {.text = ""};
+    struct db_cores cores = {.count = 0};
+    if (r->row == NULL || !r->row->available) {
+        return CLI_OK;
+    }
+    struct store_core core = *r->row;
+    core.available = false;
+    enum err e = db_core_put(cli->db, &core, STORE_REPLACE, &info);
+    e = e == ERR_OK ? db_cores_list(cli->db, &cores, &info) : e;
+    const struct store_core *now = db_cores_find(&cores, r->id);
+    int code = CLI_OK;
+    if (e != ERR_OK) {
+        code = cli_fail_store(cli, e, "core %s: %s", r->id, info.text);
+    } else if (now != NULL && now->users > 0 && !r->force) {
+        code = cli_fail(cli,
+                        "core %s is drained, but %" PRIu64 " user%s came to it just before; move "
+                        "them (dnsctl users load) and do it again, or --force",
+                        r->id, now->users, now->users == 1 ? "" : "s");
+    }
+    db_cores_free(&cores);
+    return code;
+}
+
 static void tell(const struct removal *r)
 {
     const struct cli *cli = r->cli;
     if (cli_json(cli)) {
-        cli_print_json_own(
-            json_pack("{s:o, s:b}", "deleted", cli_text(r->id), "nodeRemoved", (int)r->node_gone));
+        json_t *o = json_pack("{s:o, s:b}", r->drains ? "removed" : "deleted", cli_text(r->id),
+                              "nodeRemoved", (int)r->node_gone);
+        if (r->drains) {
+            json_object_set_new(o, "certsRevoked", json_integer((json_int_t)r->gone.certs));
+            json_object_set_new(o, "tokensRevoked", json_integer((json_int_t)r->gone.tokens));
+        }
+        cli_print_json_own(o);
     } else {
-        printf("core %s deleted%s\n", r->id,
+        printf("core %s %s%s\n", r->id, r->drains ? "removed" : "deleted",
                r->node_gone ? ", its node is out of the database's cluster"
                : cli->config.storages.engine_rqlite && r->node == NULL
                    ? "; the database's cluster had no node of that name"
                    : "");
+    }
+    if (r->drains && !cli_json(cli)) {
+        printf("revoked: %zu certificate%s, %zu token%s\n", r->gone.certs,
+               r->gone.certs == 1 ? "" : "s", r->gone.tokens, r->gone.tokens == 1 ? "" : "s");
     }
     if (r->node_gone && r->node->reachable) {
         cli_warn(cli,
@@ -201,11 +244,11 @@ static void tell(const struct removal *r)
     }
 }
 
-int cores_delete(struct cli *cli)
+static int take_out(struct cli *cli, bool drains)
 {
     struct err_info info = {.text = ""};
     struct db_cores cores = {.count = 0};
-    struct removal r = {.cli = cli, .force = (cli->args.given & ARGS_FORCE) != 0};
+    struct removal r = {.cli = cli, .force = (cli->args.given & ARGS_FORCE) != 0, .drains = drains};
     char label[WIRE_LABEL_MAX + 1] = "";
     int code = cli_open(cli, DB_READ);
     if (code != CLI_OK) {
@@ -222,13 +265,27 @@ int cores_delete(struct cli *cli)
     if (code == CLI_OK) {
         code = check(&r);
     }
+    if (code == CLI_OK && drains) {
+        code = drain(&r);
+    }
     if (code == CLI_OK) {
         code = carry_out(&r);
     }
     if (code == CLI_OK) {
         tell(&r);
+        daemon_joining(cli);
     }
     members_free(&r.nodes);
     db_cores_free(&cores);
     return code;
+}
+
+int cores_delete(struct cli *cli)
+{
+    return take_out(cli, false);
+}
+
+int bootstrap_remove_core(struct cli *cli)
+{
+    return take_out(cli, true);
 }

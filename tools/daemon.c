@@ -96,3 +96,12 @@ enum err daemon_ask(const struct cli *cli, const char *command, json_t **out, st
 {
     return daemon_ask_within(cli, command, WAIT_S, out, info);
 }
+
+bool daemon_joining(const struct cli *cli)
+{
+    json_t *reply = NULL;
+    bool heard = daemon_ask(cli, "joining", &reply, NULL) == ERR_OK &&
+                 json_is_true(json_object_get(reply, "ok"));
+    json_decref(reply);
+    return heard;
+}

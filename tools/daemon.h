@@ -13,4 +13,8 @@ enum err daemon_ask(const struct cli *cli, const char *command, json_t **out,
 enum err daemon_ask_within(const struct cli *cli, const char *command, unsigned wait_s,
                            json_t **out, struct err_info *info) MUST_USE;
 
+/* The rows of cores that join, or this core's part in the cluster, have changed: it looks now. False: nobody is
+ * there to look, or it is an older one. */
+bool daemon_joining(const struct cli *cli);
+
 #endif

@@ -1,4 +1,4 @@
-/* dnsctl, and dns-records when called by that name: finds the command and runs it. */
+/* dnsctl, and dns-records or bootstrap when called by that name: finds the command and runs it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,15 +82,40 @@ static const struct command commands[] = {
      certs_rewrap, ARGS_DRY_RUN | ARGS_FORCE, 0, 0, true},
     {"certs", "history", "[HOSTNAME]", "what was asked of certificate authorities, and what came",
      certs_history, 0, 0, 1, false},
+    {"bootstrap", "new-core",
+     "--id ID --ip A [--ipv6 A] [--url U] [--hosting H] [--out FILE] [--ttl 24h] [--replace] "
+     "[--ack-url U]",
+     "let a core in: its row, a token and a sealed bundle that it joins with", bootstrap_new_core,
+     ARGS_ID | ARGS_IP | ARGS_IPV6 | ARGS_URL | ARGS_HOSTING | ARGS_OUT | ARGS_TTL | ARGS_REPLACE |
+         ARGS_ACK_URL,
+     0, 0, true},
+    {"bootstrap", "init-ca-holder", "",
+     "make this core the one with the cluster's CA; new-core does it by itself",
+     bootstrap_init_ca_holder, 0, 0, 0, true},
+    {"bootstrap", "list-tokens", "[--all]",
+     "who may still join; --all: also tokens that are used, revoked or expired",
+     bootstrap_list_tokens, ARGS_ALL, 0, 0, false},
+    {"bootstrap", "revoke-token", "ID [--ip IP]", "take back what new-core did",
+     bootstrap_revoke_token, ARGS_IP, 1, 1, true},
+    {"bootstrap", "renew-node", "", "another certificate for this core's node, now",
+     bootstrap_renew_node, 0, 0, 0, true},
+    {"bootstrap", "remove-core", "ID [--force]",
+     "drain a core, take it out of the database's cluster, forget it and revoke its certificates",
+     bootstrap_remove_core, ARGS_FORCE, 1, 1, true},
+    {"bootstrap", "promote-core", "ID [--force]",
+     "make a core's node one that votes: take it out, and say how it comes in again",
+     bootstrap_promote_core, ARGS_FORCE, 1, 1, true},
     {"status", NULL, "", "the running daemon and the store", status_show, 0, 0, 0, false},
     {"delegation", NULL, "", "what to enter at the registrar", delegation_show, 0, 0, 0, false},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-/* Called as dns-records, the first word is the verb. */
+/* Called as dns-records or bootstrap, the first word is the verb. */
 static const char *implied_noun(const struct cli *cli)
 {
-    return strcmp(cli->program, "dns-records") == 0 ? "records" : NULL;
+    return strcmp(cli->program, "dns-records") == 0 ? "records"
+           : strcmp(cli->program, "bootstrap") == 0 ? "bootstrap"
+                                                    : NULL;
 }
 
 static void print_line(FILE *out, const struct cli *cli, const struct command *c)
