@@ -1,5 +1,5 @@
 /* lib/httpc_curl over TLS: against `openssl s_server`, with certificates made for the run. Who is
- * trusted is what ca_file says and nobody else. */
+ * trusted is what ca_file or a pin says and nobody else; what is shown is what is in the files now. */
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "httpc_fixture.h"
+#include "lib/base64.h"
+#include "lib/digest.h"
 
 #define WORDS_MAX 32
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
@@ -82,12 +84,20 @@ static int make_certificates(void **state)
                 "-CAkey ca.key -addext subjectAltName=IP:127.0.0.1,DNS:localhost");
     run_openssl("req -x509 " NEW_KEY "-keyout name.key -out name.pem -subj /CN=127.0.0.1 "
                 "-CA ca.pem -CAkey ca.key -addext subjectAltName=DNS:elsewhere.example");
+    run_openssl("req -x509 " NEW_KEY "-keyout node.key -out node.pem -subj /CN=node -CA ca.pem "
+                "-CAkey ca.key -addext extendedKeyUsage=clientAuth");
+    run_openssl("req -x509 " NEW_KEY "-keyout next.key -out next.pem -subj /CN=next -CA ca.pem "
+                "-CAkey ca.key");
+    run_openssl("req -x509 " NEW_KEY "-keyout past.key -out past.pem -subj /CN=past -CA other.pem "
+                "-CAkey other.key");
+    run_openssl("pkey -in node.key -aes128 -passout pass:secret -out locked.key");
     return 0;
 }
 
 static int remove_certificates(void **state)
 {
-    static const char *const names[] = {"ca", "other", "self", "good", "name"};
+    static const char *const names[] = {"ca",   "other", "self", "good",  "name",
+                                        "node", "next",  "past", "locked"};
     char path[128];
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -122,6 +132,8 @@ static int teardown(void **state)
     return httpc_fixture_end(&t);
 }
 
+static int server_says = -1; /* what it prints, if that is wanted */
+
 /* A server on a port of its choice, which it prints. It stays until stop_server(). */
 static void tls_serve(const char *words, const char *host)
 {
@@ -143,24 +155,44 @@ static void tls_serve(const char *words, const char *host)
             break;
         }
     }
-    close(out);
+    if (server_says >= 0) {
+        close(server_says);
+    }
+    server_says = out;
     snprintf(t.url, sizeof t.url, "https://%s:%lu/", host,
              strtoul(at + strlen("ACCEPT 127.0.0.1:"), NULL, 10));
 }
 
-static void trust(const char *name)
+static void use(const struct httpc_options *options)
 {
-    static unsigned closed;
-    static char path[128];
-    struct httpc_options options = {.ca_file = name != NULL ? path : NULL};
-    snprintf(path, sizeof path, "%s/%s", folder, name != NULL ? name : "");
     if (t.client != NULL) {
-        httpc_close(t.client, NULL, &closed);
+        httpc_close(t.client, NULL, NULL);
     }
-    httpc_fixture_client(&t, &options);
+    httpc_fixture_client(&t, options);
 }
 
-static void expect(enum err e)
+static const char *path_of(const char *name)
+{
+    static char paths[4][128];
+    static unsigned next;
+    char *path = paths[next++ % COUNT(paths)];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void trust(const char *name)
+{
+    use(&(struct httpc_options){.ca_file = name != NULL ? path_of(name) : NULL});
+}
+
+static void show(const char *cert, const char *key)
+{
+    use(&(struct httpc_options){
+        .ca_file = path_of("ca.pem"), .cert_file = path_of(cert), .key_file = path_of(key)});
+}
+
+/* WORDS: in the reply's body, or in the error's. */
+static void expect_words(enum err e, const char *words)
 {
     struct httpc_got g;
     struct httpc_request r = httpc_fixture_get(&t);
@@ -169,7 +201,16 @@ static void expect(enum err e)
         assert_int_equal(g.status, 200);
         assert_true(g.len > 0);
     }
+    const char *text = e == ERR_OK ? g.body : g.info.text;
+    if (strstr(text, words) == NULL) {
+        fail_msg("no \"%s\" in: %s", words, text);
+    }
     httpc_got_free(&g);
+}
+
+static void expect(enum err e)
+{
+    expect_words(e, "");
 }
 
 #define GOOD "-www -cert good.pem -key good.key "
@@ -229,6 +270,192 @@ static void a_peer_that_wants_a_certificate(void **state)
     tls_serve(GOOD "-Verify 1 -verify_return_error -tls1_3", "127.0.0.1");
     expect(ERR_DENIED);
 }
+
+#define ASKS GOOD "-CAfile ca.pem -Verify 1 -verify_return_error "
+
+static void a_certificate_of_our_own(void **state)
+{
+    static const char *const versions[] = {ASKS "-tls1_2", ASKS "-tls1_3"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        tls_serve(versions[i], "127.0.0.1");
+        show("node.pem", "node.key");
+        expect_words(ERR_OK, "node\n");
+        trust("ca.pem");
+        expect(ERR_DENIED);
+        show("past.pem", "past.key"); /* another CA's */
+        expect(ERR_DENIED);
+    }
+}
+
+/* Files that cannot be used: nothing is asked of whoever sits at the terminal, and nothing is sent. */
+static void a_pair_that_is_none(void **state)
+{
+    static const char *const rows[][2] = {
+        {"missing.pem", "node.key"}, {"node.pem", "missing.key"}, {"node.pem", "next.key"},
+        {"node.pem", "locked.key"},  {"node.key", "node.key"},
+    };
+    (void)state;
+    tls_serve(ASKS, "127.0.0.1");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        show(rows[i][0], rows[i][1]);
+        expect(ERR_DENIED);
+    }
+    show("node.pem", "node.key");
+    expect(ERR_OK);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char text[8192];
+    FILE *in = fopen(path_of(from), "r"), *out = fopen(path_of(to), "w");
+    assert_true(in != NULL && out != NULL);
+    size_t n = fread(text, 1, sizeof text, in);
+    assert_true(n > 0 && fwrite(text, 1, n, out) == n);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* s_server closes after each reply, so the next request has a connection of its own; it gives tickets, and
+ * whoever takes one up again is still who he was. */
+static void a_new_pair_is_used_by_the_next_connection(void **state)
+{
+    static const char *const versions[] = {ASKS "-tls1_2", ASKS "-tls1_3"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        tls_serve(versions[i], "127.0.0.1");
+        copy_file("node.pem", "name.pem");
+        copy_file("node.key", "name.key");
+        show("name.pem", "name.key");
+        expect_words(ERR_OK, "node\n");
+        copy_file("next.pem", "name.pem");
+        copy_file("next.key", "name.key");
+        expect_words(ERR_OK, "next\n");
+        expect_words(ERR_OK, "0 session cache hits");
+    }
+}
+
+/* ---- pins ---------------------------------------------------------------------------------- */
+
+/* RFC 7469 §2.4: of the DER of the certificate's public key. */
+static const char *pin_of(const char *key)
+{
+    static char pins[4][BASE64_ROOM(DIGEST_SHA256_LEN)];
+    static unsigned next;
+    char words[256], *pin = pins[next++ % COUNT(pins)];
+    uint8_t der[4096], digest[DIGEST_SHA256_LEN];
+    size_t len = 0;
+    int out;
+    snprintf(words, sizeof words, "pkey -in %s -pubout -outform DER", key);
+    pid_t pid = openssl(words, &out);
+    for (ssize_t n; (n = read(out, der + len, sizeof der - len)) > 0;) {
+        len += (size_t)n;
+    }
+    close(out);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_true(len > 0);
+    assert_int_equal(digest_sha256(der, len, digest), ERR_OK);
+    base64_encode(digest, sizeof digest, pin);
+    return pin;
+}
+
+static void pin(const char *const *pins, size_t count)
+{
+    use(&(struct httpc_options){.pins = pins, .pins_count = count});
+}
+
+static void a_pinned_key(void **state)
+{
+    static const char not_it[] = "the server's key is not the one that is expected";
+    static const char *const versions[] = {"-tls1_2", "-tls1_3"};
+    const char *good[] = {pin_of("good.key")}, *self[] = {pin_of("self.key")};
+    const char *both[] = {self[0], good[0]}, *wrong[] = {pin_of("ca.key"), pin_of("next.key")};
+    (void)state;
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        char words[128];
+        snprintf(words, sizeof words, GOOD "%s", versions[i]);
+        tls_serve(words, "127.0.0.1");
+        pin(good, 1);
+        expect(ERR_OK);
+        expect(ERR_OK);
+        pin(both, 2);
+        expect(ERR_OK);
+        pin(self, 1);
+        expect_words(ERR_DENIED, not_it);
+        pin(wrong, 2); /* neither does its CA's count */
+        expect_words(ERR_DENIED, not_it);
+        trust("ca.pem");
+        expect(ERR_OK);
+        tls_serve("-www -cert self.pem -key self.key", "localhost"); /* signed by nobody */
+        pin(self, 1);
+        expect(ERR_OK);
+        pin(good, 1);
+        expect_words(ERR_DENIED, not_it);
+    }
+}
+
+/* Whatever it is called; and both sides may be asked who they are. */
+static void a_pinned_key_and_a_certificate(void **state)
+{
+    const char *pins[] = {pin_of("good.key")};
+    (void)state;
+    tls_serve(ASKS, "localhost");
+    use(&(struct httpc_options){.pins = pins,
+                                .pins_count = 1,
+                                .cert_file = path_of("node.pem"),
+                                .key_file = path_of("node.key")});
+    expect_words(ERR_OK, "node\n");
+}
+
+static void on_closed(void *count)
+{
+    ++*(unsigned *)count;
+}
+
+static void pins_that_are_none(void **state)
+{
+    unsigned opened = 0, closed = 0;
+    static const char a[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const struct {
+        struct httpc_options options;
+        enum err e;
+    } rows[] = {
+        {{.pins = (const char *const[]){a}, .pins_count = 1}, ERR_OK},
+        {{.pins = (const char *const[]){a, a, a, a}, .pins_count = 4}, ERR_OK},
+        {{.pins = (const char *const[]){a, a, a, a, a}, .pins_count = 5}, ERR_LIMIT},
+        {{.pins = (const char *const[]){a, ""}, .pins_count = 2}, ERR_MALFORMED},
+        {{.pins = (const char *const[]){a + 1}, .pins_count = 1}, ERR_MALFORMED},
+        {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+          .pins_count = 1},
+         ERR_MALFORMED}, /* 33 octets */
+        {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB="},
+          .pins_count = 1},
+         ERR_MALFORMED}, /* bits that are left over */
+        {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;AAAAA="},
+          .pins_count = 1},
+         ERR_MALFORMED},
+        {{.pins = (const char *const[]){"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+          .pins_count = 1},
+         ERR_MALFORMED},
+        {{.pins = (const char *const[]){a}, .pins_count = 1, .ca_file = "x"}, ERR_CONFLICT},
+        {{.cert_file = "x"}, ERR_CONFLICT},
+        {{.key_file = "x"}, ERR_CONFLICT},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct httpc *c = NULL;
+        struct err_info info = {.text = ""};
+        assert_int_equal(httpc_open(&t.loop, &rows[i].options, &c, &info), rows[i].e);
+        assert_int_equal(c != NULL, rows[i].e == ERR_OK);
+        assert_int_equal(info.text[0] == '\0', rows[i].e == ERR_OK);
+        if (c != NULL) {
+            httpc_close(c, on_closed, &closed);
+            httpc_fixture_until(&t, &closed, ++opened);
+        }
+    }
+}
+
+/* ---- others -------------------------------------------------------------------------------- */
 
 static void old_versions_are_refused(void **state)
 {
@@ -292,6 +519,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_not_trusted, setup, teardown),
         cmocka_unit_test_setup_teardown(the_name_must_be_right, setup, teardown),
         cmocka_unit_test_setup_teardown(a_peer_that_wants_a_certificate, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_certificate_of_our_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pair_that_is_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_pair_is_used_by_the_next_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pinned_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pinned_key_and_a_certificate, setup, teardown),
+        cmocka_unit_test_setup_teardown(pins_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(old_versions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(peers_that_do_not_speak_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(authorities_that_are_none, setup, teardown),
