@@ -59,8 +59,9 @@ class Place(c.Core):
     # -- looking --
 
     def listed(self):
-        """{id: available}"""
-        return {core["id"]: core["available"] for core in self.dnsctl("cores", "list", "--json").json()["cores"]}
+        """{id: available}; {}: this core has no database yet, or cannot say."""
+        told = self.dnsctl("cores", "list", "--json", expect=None)
+        return {core["id"]: core["available"] for core in told.json()["cores"]} if told.code == 0 else {}
 
     def voter(self, other):
         node = self.nodes().get(other.id)
@@ -89,6 +90,12 @@ class Joining(c.Cluster):
         core = Place(self, number, config=config, **more)
         self.cores.append(core)
         return core
+
+    def begin(self):
+        """core-a runs, alone."""
+        a = self[0].spawn()
+        self.until("core-a is listed", lambda: a.http_up() and a.leads() and a.listed() == {"core-a": True}, 30, 0.1)
+        return a
 
     def bundle(self, core, *more, **how):
         """A new one for CORE, made on core-a."""

@@ -59,8 +59,7 @@ else:
         def __init__(self):
             super().__init__(count=3)
             a, b, self.stranger = self
-            a.spawn()
-            self.until("core-a leads", lambda: a.http_up() and a.leads(), 30, 0.1)
+            self.begin()
             bundle = self.bundle(b)
             self.until("core-a admits cores", lambda: a.status()["cluster"]["joining"], 20, 0.1)
             b.join(bundle)
@@ -192,10 +191,10 @@ else:
             world.revoke(papers[0])
             connection.settimeout(15)
             try:
-                rest = connection.recv(4096)
-            except ConnectionError:
-                rest = b""
-            assert rest == b""
+                while connection.recv(4096):  # what is left of the answer
+                    pass
+            except (ConnectionError, ssl.SSLError):
+                pass  # a timeout is none of these
         assert world.answered(world[1], papers, NODE_WORDS) is None
 
     def test_nothing_has_changed(world):
