@@ -240,7 +240,7 @@ static CURLcode set_trust(struct httpc_call *call, const struct httpc_settings *
         SET(CURLOPT_SSLCERT, settings->cert_file);
         SET(CURLOPT_SSLKEY, settings->key_file);
         SET(CURLOPT_KEYPASSWD, "");           /* else OpenSSL asks whoever sits at the terminal */
-        SET(CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a session would go on under an older name */
+        SET(CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a session would keep an older name */
     }
     return rc;
 }

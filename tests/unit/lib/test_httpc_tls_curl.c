@@ -340,7 +340,7 @@ static void a_new_pair_is_used_by_the_next_connection(void **state)
 /* RFC 7469 §2.4: of the DER of the certificate's public key. */
 static const char *pin_of(const char *key)
 {
-    static char pins[4][BASE64_ROOM(DIGEST_SHA256_LEN)];
+    static char pins[8][BASE64_ROOM(DIGEST_SHA256_LEN)];
     static unsigned next;
     char words[256], *pin = pins[next++ % COUNT(pins)];
     uint8_t der[4096], digest[DIGEST_SHA256_LEN];
@@ -369,6 +369,7 @@ static void a_pinned_key(void **state)
     static const char not_it[] = "the server's key is not the one that is expected";
     static const char *const versions[] = {"-tls1_2", "-tls1_3"};
     const char *good[] = {pin_of("good.key")}, *self[] = {pin_of("self.key")};
+    const char *node[] = {pin_of("node.key")};
     const char *both[] = {self[0], good[0]}, *wrong[] = {pin_of("ca.key"), pin_of("next.key")};
     (void)state;
     for (size_t i = 0; i < COUNT(versions); i++) {
@@ -391,6 +392,9 @@ static void a_pinned_key(void **state)
         expect(ERR_OK);
         pin(good, 1);
         expect_words(ERR_DENIED, not_it);
+        tls_serve("-www -cert node.pem -key node.key", "localhost"); /* called something else */
+        pin(node, 1);
+        expect(ERR_OK);
     }
 }
 
@@ -434,7 +438,7 @@ static void pins_that_are_none(void **state)
         {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;AAAAA="},
           .pins_count = 1},
          ERR_MALFORMED},
-        {{.pins = (const char *const[]){"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        {{.pins = (const char *const[]){"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
           .pins_count = 1},
          ERR_MALFORMED},
         {{.pins = (const char *const[]){a}, .pins_count = 1, .ca_file = "x"}, ERR_CONFLICT},
