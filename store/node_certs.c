@@ -3,9 +3,15 @@
 
 #include "looked.h"
 
+/* Of a core that was taken out while its renewed certificate was being signed there is none that nobody
+ * revoked. */
 static const char PUT_SQL[] =
     "INSERT INTO node_cert(serial, core, fingerprint, issued_ms, expires_ms, revoked_ms, reason)"
-    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(serial) DO NOTHING";
+    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7"
+    " WHERE EXISTS (SELECT 1 FROM keyValue WHERE key = '" KEY_CORE "' || ?2)"
+    " OR EXISTS (SELECT 1 FROM node_cert AS c WHERE c.core = ?2 AND c.revoked_ms = 0)"
+    " OR NOT EXISTS (SELECT 1 FROM node_cert AS c WHERE c.core = ?2)"
+    " ON CONFLICT(serial) DO NOTHING";
 static const char PURGE_SQL[] = "DELETE FROM node_cert WHERE expires_ms <= ?1";
 
 #define COLUMNS                                                                                    \
@@ -67,7 +73,7 @@ void store_node_cert_put(struct store *s, const struct store_node_cert *cert, st
     node_certs_check(&o->op, cert);
     o->name = pool_text(&o->op.pool, cert->serial);
     o->missed = ERR_CONFLICT;
-    o->what = "there is already a certificate with this serial number";
+    o->what = "there is already such a serial number, or the core was taken out";
     if (st != NULL) {
         node_certs_add(&o->op, st, cert);
         o->op.batch = (struct backend_batch){.statements = st, .count = NODE_CERTS_ADD};

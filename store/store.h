@@ -559,7 +559,7 @@ struct store_token {
     const char *consumed_by;         /* fingerprint of the node's certificate; "" */
     const char *consumed_from;       /* address; "" */
 };
-#define STORE_TOKENS_MAX  1000                            /* at a time; more are ERR_LIMIT */
+#define STORE_TOKENS_MAX  1000 /* that can be shown, more are ERR_LIMIT; and as many that ended */
 #define STORE_TOKENS_KEEP ((int64_t)7 * 24 * 3600 * 1000) /* after they ended */
 typedef void store_tokens_cb(void *ctx, enum err e, const struct err_info *info,
                              const struct store_token *list, size_t count);
@@ -577,9 +577,10 @@ struct store_node_cert {
     int64_t revoked_ms; /* 0: it counts */
     const char *reason; /* of that; "" */
 };
-#define STORE_NODE_CERTS_MAX  4096 /* listed at once */
+#define STORE_NODE_CERTS_MAX  4096                             /* listed at once */
 #define STORE_NODE_CERTS_KEEP ((int64_t)30 * 24 * 3600 * 1000) /* after they expired */
-/* Adds it. ERR_CONFLICT: there is one with this serial. Those that expired long before its issue go. */
+/* Adds it. ERR_CONFLICT: there is one with this serial, or its core was taken out meanwhile (it has no
+ * row, and of its certificates none counts). Those that expired long before its issue go. */
 void store_node_cert_put(struct store *s, const struct store_node_cert *cert, store_done_cb *cb,
                          void *ctx);
 typedef void store_node_certs_cb(void *ctx, enum err e, const struct err_info *info,
@@ -588,7 +589,8 @@ typedef void store_node_certs_cb(void *ctx, enum err e, const struct err_info *i
  * expired before NOW_MS. At most STORE_NODE_CERTS_MAX. */
 void store_node_certs_list(struct store *s, const char *core, bool revoked, int64_t now_ms,
                            store_node_certs_cb *cb, void *ctx);
-/* Revokes those of CORE that are not, or of them the one with SERIAL (NULL: all). TALLY: updated. */
+/* Revokes those of CORE that are not, or of them the one with SERIAL (NULL: all). TALLY: updated, none is
+ * no error. */
 void store_node_certs_revoke(struct store *s, const char *core, const char *serial, int64_t now_ms,
                              const char *reason, store_tally_cb *cb, void *ctx);
 
@@ -604,14 +606,16 @@ struct store_admission {
     const char *token;       /* its hash */
     const char *serial;      /* of the node's certificate */
     const char *fingerprint; /* of the same */
-    bool created;            /* the core's row came with it, and goes with it */
+    bool created; /* the core's row came with it (or with an attempt before), and goes with it */
     int64_t issued_ms, acked_ms;
 };
-/* All that lets a core in, in one transaction: core-info/<id> with available false, the token, the
- * certificate, the admission. What an earlier attempt left of the same core (an admission that is ISSUED) is
- * put in its place: its token and certificate are revoked. ERR_CONFLICT: the id is a core's already, or an
- * address is (INFO says which), unless REPLACE: then that core's tokens and certificates are revoked, its
- * row is overwritten and remembered for _withdraw(), and its users stay. */
+/* All that lets a core in, in one transaction: core-info/<id> with available false (whatever CORE says),
+ * the token, the certificate, the admission. Whatever tokens and certificates the id had are revoked. An
+ * earlier attempt (an admission that is ISSUED) is superseded by this one: of several at the same moment
+ * the last one is good. ERR_CONFLICT: the id is a core's already, unless REPLACE: then that row is
+ * overwritten and remembered for _withdraw(), members that are not ours and its users stay. Also: another
+ * core's row has an address of it (INFO says which; addresses are compared as text, without regard to
+ * case); a token or certificate like this is there. ERR_LIMIT: STORE_TOKENS_MAX. */
 struct store_letting {
     struct store_core core;
     struct store_token token;
@@ -626,7 +630,8 @@ typedef void store_admission_cb(void *ctx, enum err e, const struct err_info *in
                                 const struct store_admission *a);
 void store_admission_get(struct store *s, const char *core, store_admission_cb *cb, void *ctx);
 
-/* A token is shown. One conditional statement consumes it; all else is looked at only to say why not. */
+/* A token is shown. One conditional statement consumes it; all else is looked at only to say why not.
+ * FINGERPRINT is hex without colons, in either case. A token for anybody is CORE's from then on. */
 struct store_ack {
     const char *hash, *core, *fingerprint, *from; /* FROM: the address it came from */
     int64_t now_ms;
@@ -642,20 +647,22 @@ enum store_acked {
     STORE_ACK_OTHER_CERT, /* not the certificate that was issued with it; not consumed */
     STORE_ACK_NO_CORE     /* the core has no row or no admission any more; not consumed */
 };
+/* HOW counts only on OK. ERR_CONFLICT: others keep changing what is in its way; show it again. */
 typedef void store_ack_cb(void *ctx, enum err e, const struct err_info *info, enum store_acked how);
 void store_admission_ack(struct store *s, const struct store_ack *ack, store_ack_cb *cb, void *ctx);
 
 /* The core has arrived: its row gets AVAILABLE, the admission goes, in one transaction. ERR_CONFLICT: there
- * is no ACKED admission of it. */
+ * is no ACKED admission of it, or no row. */
 void store_admission_finish(struct store *s, const char *core, bool available, store_done_cb *cb,
                             void *ctx);
 
 /* Takes an admission back that is ISSUED, or ACKED and not finished: tokens and certificates of CORE are
- * revoked, the row goes if it came with the admission, or is again what it was. Without an admission only
- * live tokens of CORE are revoked. IP: a row dns-record/<core> that is exactly this one address goes, too
- * (NULL: none is looked at). */
+ * revoked, the row goes if it came with the admission, or is again what it was (its certificates stay
+ * revoked). A row that somebody put users on stays, unavailable. Without an admission only tokens of CORE
+ * that could still be shown are revoked. IP: a row dns-record/<core> that is exactly this one address goes
+ * with the admission, too (NULL: none is looked at). ERR_CONFLICT: others keep changing it. */
 struct store_withdrawn {
-    size_t tokens, certs;
+    size_t tokens, certs; /* tokens: that could still be shown */
     bool core_deleted, core_restored, record_deleted;
 };
 typedef void store_withdraw_cb(void *ctx, enum err e, const struct err_info *info,
@@ -664,7 +671,8 @@ void store_admission_withdraw(struct store *s, const char *core, const char *ip,
                               store_withdraw_cb *cb, void *ctx);
 
 /* store_core_delete(), and with it in the same transaction: tokens and certificates revoked, admission gone,
- * heartbeat gone, and dns-record/<id> if it is exactly the core's own address. */
+ * heartbeat gone, and dns-record/<id> if it is exactly the core's own addresses. ERR_NOTFOUND,
+ * ERR_CONFLICT: as there. */
 void store_core_retire(struct store *s, const char *id, bool force, int64_t now_ms,
                        store_withdraw_cb *cb, void *ctx);
 

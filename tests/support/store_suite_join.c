@@ -103,7 +103,7 @@ static void cert_life(struct suite *t)
         .serial = "01", .core = "a", .fingerprint = "f1", .issued_ms = 10, .expires_ms = 100};
     assert_err(ERR_OK, sync_node_cert_put(&t->a, &c));
     assert_err(ERR_CONFLICT, sync_node_cert_put(&t->a, &c));
-    assert_says(t, "01: there is already a certificate");
+    assert_says(t, "01: there is already such a serial number");
     c.serial = "02";
     assert_err(ERR_OK, sync_node_cert_put(&t->a, &c));
     c = (struct store_node_cert){.serial = "03",
@@ -601,6 +601,23 @@ static void retire_life(struct suite *t)
     assert_err(ERR_MALFORMED, sync_core_retire(&t->a, "c", true, 0));
 }
 
+/* A certificate that was signed while its core was taken out would be one that nobody has revoked. */
+static void retire_renewed(struct suite *t)
+{
+    struct store_node_cert c = {
+        .serial = "02", .core = "b", .fingerprint = "bb", .issued_ms = 10, .expires_ms = 100};
+    issue(t, "b", "192.0.2.2", "t1", "01");
+    assert_err(ERR_OK, sync_node_cert_put(&t->a, &c));
+    assert_err(ERR_OK, sync_core_retire(&t->a, "b", false, 300));
+    assert_out(t, "1,2 deleted");
+    c.serial = "03";
+    assert_err(ERR_CONFLICT, sync_node_cert_put(&t->a, &c));
+    issue(t, "b", "192.0.2.2", "t2", "04"); /* it may come again */
+    assert_err(ERR_OK, sync_node_cert_put(&t->a, &c));
+    assert_err(ERR_OK, sync_node_certs(&t->a, NULL, true, 0));
+    assert_out(t, "02,b,bb,10,100,300,removed 01,b,aa,100,5000,300,removed");
+}
+
 static void retire_record(struct suite *t)
 {
     way_back_record(t, true);
@@ -642,6 +659,7 @@ const struct suite_test suite_join[] = {
     {"withdraw_unbound", withdraw_unbound},
     {"withdraw_record", withdraw_record},
     {"retire_life", retire_life},
+    {"retire_renewed", retire_renewed},
     {"retire_record", retire_record},
     {"join_feed", join_feed},
     {NULL, NULL},
