@@ -94,7 +94,7 @@ static enum err finish(const struct folder *at, const struct half *h, int64_t no
     return e;
 }
 
-/* ERR_NOTFOUND: neither is there. */
+/* ERR_NOTFOUND, without a word: neither is there. */
 static enum err open_locked(const struct folder *at, int64_t now_ms, struct ca *out,
                             struct err_info *info)
 {
@@ -106,8 +106,7 @@ static enum err open_locked(const struct folder *at, int64_t now_ms, struct ca *
     if (h.key != h.cert) {
         return finish(at, &h, now_ms, out, info);
     }
-    return h.key ? read_pair(at, KEY, now_ms, out, info)
-                 : err_set(info, ERR_NOTFOUND, "there is no CA in %s", at->path);
+    return h.key ? read_pair(at, KEY, now_ms, out, info) : ERR_NOTFOUND;
 }
 
 enum err ca_open(const char *path, int64_t now_ms, struct ca *out, struct err_info *info)
@@ -125,7 +124,7 @@ enum err ca_open(const char *path, int64_t now_ms, struct ca *out, struct err_in
     }
     e = e == ERR_OK ? open_locked(&at, now_ms, out, info) : e;
     folder_close(&at);
-    return e;
+    return e == ERR_NOTFOUND ? err_set(info, e, "there is no CA in %s", path) : e;
 }
 
 void ca_close(struct ca *ca)

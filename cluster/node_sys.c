@@ -330,6 +330,7 @@ enum err node_place_gated(const char *folder, const char *account, const struct 
     struct node_material present = {.ca_pem = NULL};
     char serial[SERIAL_ROOM];
     struct folder home;
+    struct err_info why = {.text = ""};
     enum err e = check_texts(t, &next, info);
     if (e != ERR_OK) {
         return e;
@@ -337,8 +338,10 @@ enum err node_place_gated(const char *folder, const char *account, const struct 
     e = folder_open_for(folder, account, gate, &home, info);
     e = e == ERR_OK ? folder_lock(&home, PLACE_LOCK_MS, info) : e;
     if (e == ERR_OK) {
-        e = read_present(&home, serial, &present, info);
-        e = e == ERR_NOTFOUND || replace ? ERR_OK : e;
+        e = read_present(&home, serial, &present, &why);
+        e = e == ERR_NOTFOUND || replace ? ERR_OK
+            : e != ERR_OK                ? err_set(info, e, "%s", why.text)
+                                         : e;
     }
     e = e == ERR_OK && !replace ? check_place(&home, &present, t, next.id, info) : e;
     e = e == ERR_OK ? check_serial(&present, &next, info) : e;
