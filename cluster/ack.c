@@ -28,6 +28,17 @@ void ack_fini(struct ack_machine *m)
 
 /* ---- what is sent ------------------------------------------------------------------------------ */
 
+enum err ack_check_url(const char *url, struct err_info *info)
+{
+    if (url != NULL && strncasecmp(url, HTTPS, strlen(HTTPS)) == 0) { /* RFC 3986 §3.1 */
+        return ERR_OK;
+    }
+    return err_set(info, ERR_MALFORMED,
+                   "the ack URL %.200s is not https: the token would be read on the way; ask for a "
+                   "new bundle with a URL that is",
+                   url != NULL ? url : "(none)");
+}
+
 static bool is_plain(const char *text)
 {
     static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
@@ -250,6 +261,10 @@ static struct ack_act on_failed(struct ack_machine *m, const struct ack_ev *ev)
     if (err_is_transient(ev->error)) {
         return again(m, ev, 0);
     }
+    if (ev->error == ERR_DENIED) {
+        return done(err_prefix(&m->info, ERR_DENIED,
+                               "who answers is not whom the bundle names, and was told nothing: "));
+    }
     /* Too much, or no HTTP: whoever it is, it is not an issuer. */
     return done(ev->error == ERR_LIMIT ? ERR_MALFORMED : ev->error);
 }
@@ -257,13 +272,8 @@ static struct ack_act on_failed(struct ack_machine *m, const struct ack_ev *ev)
 static struct ack_act go(struct ack_machine *m, const struct ack_ev *ev)
 {
     m->end_ms = ev->now_ms + m->deadline_ms;
-    if (m->url == NULL || strncasecmp(m->url, HTTPS, strlen(HTTPS)) != 0) {
-        return done(err_set(&m->info, ERR_MALFORMED,
-                            "the ack URL %.200s is not https: the token would be read on the way; "
-                            "ask for a new bundle with a URL that is",
-                            m->url != NULL ? m->url : "(none)"));
-    }
-    return call(m, ev);
+    enum err e = ack_check_url(m->url, &m->info);
+    return e == ERR_OK ? call(m, ev) : done(e);
 }
 
 struct ack_act ack_next(struct ack_machine *m, const struct ack_ev *ev)

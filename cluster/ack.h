@@ -82,6 +82,8 @@ void ack_init(struct ack_machine *m, const char *url, const char *core, unsigned
 void ack_fini(struct ack_machine *m);
 struct ack_act ack_next(struct ack_machine *m, const struct ack_ev *ev);
 
+/* ERR_MALFORMED: nothing is sent there, because it is not https. */
+enum err ack_check_url(const char *url, struct err_info *info) MUST_USE;
 /* {"coreId", "token", "tlsFingerprint"}; *len octets. The caller wipes OUT. ERR_MALFORMED: one of them is
  * missing or has what none of them has: anything but letters, digits and . _ : - */
 enum err ack_body(const char *core, const char *token, const char *fingerprint,

@@ -272,7 +272,7 @@ json_t *config_of_bundle(const struct bundle *b, const char *tls_dir, bool as_vo
     if (b->rqlite.raft_port != 0) {
         set(rqlite, "raftPort", must(json_integer(b->rqlite.raft_port)));
     }
-    if (b->rqlite.http_port != 0) {
+    if (b->rqlite.http_port != 0 && b->version < 4) { /* each core's own business since */
         snprintf(url, sizeof url, RQLITE, b->rqlite.http_port);
         set(rqlite, "url", text(url));
     }

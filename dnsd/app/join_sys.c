@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "cluster/ack.h"
 #include "cluster/node_sys.h"
 #include "config_bootstrap.h"
 #include "config_join.h"
@@ -79,6 +80,9 @@ static int open_bundle(struct join *j)
     if (e == ERR_OK) {
         e = bundle_open(j->text, j->len, passphrase, &j->bundle, &j->info);
         wipe(passphrase, strlen(passphrase));
+        if (e == ERR_OK) {
+            e = ack_check_url(j->bundle.cluster.ack_url, &j->info);
+        }
         if (e == ERR_OK) {
             e = bundle_check(&j->bundle, clk_wall_ms(&clk_system), &j->info);
         }
