@@ -99,7 +99,9 @@ static enum err plan_withdraw(struct looked *l)
     } else if (row && looked_cell(l, SEEN_USERS) == 0) {
         drop_core(o);
     }
-    looked_add(l, FORGET_SQL, id, 1);
+    if (!o->result.core_deleted) {
+        looked_add(l, FORGET_SQL, id, 1);
+    }
     if (looked_cell(l, SEEN_RECORD) != 0) {
         drop_record(o);
     }
