@@ -80,13 +80,18 @@ void gate_conn_close(struct gate_conn *c, bool hard)
     uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 }
 
-void gate_conn_refuse(struct gate_conn *c, const char *why)
+static void show_out(struct gate_conn *c)
 {
     metrics_add(&c->gate->counters.refused, 1);
-    gate_note(&c->gate->refused, c->address, why);
     tls_conn_end(c->client.tls);
     gate_leg_flush(&c->client);
     gate_conn_close(c, false);
+}
+
+void gate_conn_refuse(struct gate_conn *c, const char *why)
+{
+    gate_note(&c->gate->refused, c->address, why);
+    show_out(c);
 }
 
 static void fail(struct gate_conn *c, const char *why)
@@ -142,16 +147,6 @@ static void greet(struct gate_conn *c)
     }
 }
 
-/* What goes wrong without a word of TLS about it. */
-static const char *socket_error(const struct gate_leg *l)
-{
-    int code = 0;
-    socklen_t len = sizeof code;
-    return getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &code, &len) == 0 && code != 0
-               ? strerror(code)
-               : "it has ended the connection";
-}
-
 static void advance_greeting(struct gate_conn *c)
 {
     struct gate_leg *l = &c->local;
@@ -164,7 +159,7 @@ static void advance_greeting(struct gate_conn *c)
     } else if (state == TLS_FAILED) {
         fail(c, tls_conn_failure(l->tls));
     } else if (l->dead || l->eof) {
-        fail(c, socket_error(l));
+        fail(c, "nobody is there");
     } else if (c->client.dead) {
         gate_conn_close(c, false);
     }
@@ -172,23 +167,30 @@ static void advance_greeting(struct gate_conn *c)
 
 /* ---- who is it ----------------------------------------------------------------------------- */
 
+static void note_revoked(struct gate_conn *c)
+{
+    char why[sizeof c->gate->refused.said.why];
+    snprintf(why, sizeof why, "the certificate of %s is revoked", c->name);
+    metrics_add(&c->gate->counters.revoked, 1);
+    gate_note(&c->gate->refused, c->address, why);
+}
+
 /* Whether it may pass. */
 static bool judge(struct gate_conn *c)
 {
     struct tls_peer peer;
-    char why[sizeof c->gate->refused.said.why];
     if (!tls_conn_peer(c->client.tls, &peer)) {
         gate_conn_refuse(c, no_memory);
         return false;
     }
-    if (gate_list_has(c->gate->revoked, peer.serial)) {
-        metrics_add(&c->gate->counters.revoked, 1);
-        snprintf(why, sizeof why, "the certificate of %s is revoked", peer.name);
-        gate_conn_refuse(c, why);
-        return false;
-    }
     memcpy(c->serial, peer.serial, sizeof c->serial);
-    return true;
+    snprintf(c->name, sizeof c->name, "%s", peer.name);
+    if (!gate_list_has(c->gate->revoked, c->serial)) {
+        return true;
+    }
+    note_revoked(c);
+    show_out(c);
+    return false;
 }
 
 static void advance_shaking(struct gate_conn *c)
@@ -255,8 +257,9 @@ static void advance_passing(struct gate_conn *c)
     gate_leg_flush(&c->local);
     gate_leg_pump(&c->client, &c->local);
     gate_leg_pump(&c->local, &c->client);
-    if (!c->local.heard && tls_conn_state(c->local.tls) == TLS_FAILED) {
-        fail(c, tls_conn_failure(c->local.tls)); /* it does not like our certificate */
+    if (c->local.dead && !c->local.heard && !is_over(&c->client)) { /* it has not let us in */
+        const char *why = tls_conn_failure(c->local.tls);
+        fail(c, why[0] != '\0' ? why : "it has reset the connection");
         return;
     }
     pass_end(c, &c->client, &c->local);
@@ -323,8 +326,7 @@ void gate_conns_cut_revoked(struct gate *g)
     for (struct gate_conn *c = g->others.first, *next; c != NULL; c = next) {
         next = c->next;
         if (gate_list_has(g->revoked, c->serial)) {
-            metrics_add(&g->counters.revoked, 1);
-            gate_note(&g->refused, c->address, "its certificate is revoked now: cut");
+            note_revoked(c);
             gate_conn_close(c, true);
         }
     }

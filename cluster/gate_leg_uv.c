@@ -81,8 +81,10 @@ static void receive(struct gate_leg *l)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct gate_leg *l = poll->data;
-    if (status < 0) { /* a reset, most likely; libuv polls no more */
+    if (status <
+        0) { /* a reset, most likely; libuv polls no more. An alert may have come before it */
         l->events = 0;
+        receive(l);
         l->dead = true;
     } else if ((events & UV_READABLE) != 0) {
         receive(l);

@@ -69,7 +69,8 @@ struct gate_conn {
     unsigned handles;
     uint64_t from;                  /* whose limit it counts for */
     char address[INET6_ADDRSTRLEN]; /* of the client */
-    char serial[GATE_SERIAL];       /* of its certificate */
+    char serial[GATE_SERIAL];       /* of its certificate, as is the name */
+    char name[256];
 };
 
 struct gate_conns {
