@@ -20,9 +20,9 @@ static void documented(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest *const parts[] = {api_suite_access, api_suite_operation,
-                                                     api_suite_users, api_suite_records,
-                                                     api_suite_challenges};
+    static const struct CMUnitTest *const parts[] = {
+        api_suite_access,     api_suite_operation, api_suite_users, api_suite_records,
+        api_suite_challenges, api_suite_join,      api_suite_nodes};
     struct CMUnitTest tests[TESTS_MAX];
     size_t count = 0;
     memset(tests, 0, sizeof tests); /* cmocka leaves out tests without a function */

@@ -227,6 +227,9 @@ const char *web_seen(void)
 
 void web_note(const struct web_got *g)
 {
+    if (g->status == 404 && strstr(g->body, "\"not-found\"") != NULL) {
+        return; /* no such route on that site */
+    }
     str_appendf(&seen, "%s %.*s %u\n", g->method, (int)strcspn(g->target, "?"), g->target,
                 g->status);
 }

@@ -95,7 +95,7 @@ void web_got_free(struct web_got *got);
 /* Both, and there must be an answer. */
 void web_ask(struct web *w, const struct web_ask *ask, struct web_got *got);
 
-/* Among what web_seen() has. */
+/* Among what web_seen() has, unless no route was found. */
 void web_note(const struct web_got *got);
 
 /* The daemon ends what it was asked to sign: WEB_CERT and WEB_CA, or sign.e. */

@@ -172,6 +172,15 @@ static void copy_field(const char *head, const char *name, char *out, size_t cap
              at != NULL ? at + strlen(name) : "");
 }
 
+void web_raw_leave(struct web_raw *c)
+{
+    str_free(&c->in);
+    if (c->tls != NULL) {
+        tls_peer_free(c->tls);
+    }
+    close(c->fd);
+}
+
 void web_raw_wait(struct web_raw *c)
 {
     int64_t deadline = clk_mono_ms(&clk_system) + WEB_DEADLINE_MS;
@@ -194,11 +203,7 @@ void web_raw_wait(struct web_raw *c)
     g->body = mem_xmemdup(body + 4, strlen(body + 4) + 1);
     g->ended++;
     web_note(g);
-    str_free(&c->in);
-    if (c->tls != NULL) {
-        tls_peer_free(c->tls);
-    }
-    close(c->fd);
+    web_raw_leave(c);
 }
 
 void web_tls_start(struct web *w, const struct web_ask *ask, const struct tls_made *shown,

@@ -32,6 +32,8 @@ struct web_raw {
 void web_tls_start(struct web *w, const struct web_ask *ask, const struct tls_made *shown,
                    struct web_raw *c, struct web_got *got);
 void web_raw_wait(struct web_raw *c);
+/* Goes without waiting. */
+void web_raw_leave(struct web_raw *c);
 /* Both. */
 void web_tls_ask(struct web *w, const struct web_ask *ask, const struct tls_made *shown,
                  struct web_got *got);

@@ -34,6 +34,8 @@ extern const struct CMUnitTest api_suite_operation[];
 extern const struct CMUnitTest api_suite_users[];
 extern const struct CMUnitTest api_suite_records[];
 extern const struct CMUnitTest api_suite_challenges[];
+extern const struct CMUnitTest api_suite_join[];
+extern const struct CMUnitTest api_suite_nodes[];
 
 int suite_setup(void **state);
 int suite_teardown(void **state);

@@ -2,7 +2,7 @@
  * rows, a store that goes away in between, clients and a daemon that do not wait for it. The store is a
  * fake that does what the test says; the server and the client are real. What a real store answers is in
  * tests/contract/test_api.c. */
-#include "api_fixture.h"
+#include "api_raw.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +34,7 @@ static void reset(void)
     w.env.managed = "*." WEB_DOMAIN;
     w.env.core_id = "core-a";
     w.renewals = 0;
+    core.id = "core-a";
 }
 
 static int setup(void **state)
@@ -56,6 +57,10 @@ static int teardown(void **state)
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
+static const char ack[] =
+    "{\"coreId\":\"core-a\",\"token\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+    "\"tlsFingerprint\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}";
+
 #define WWW "{\"subdomain\":\"web\",\"records\":{\"a\":[\"192.0.2.1\"]}}"
 
 static const struct route {
@@ -66,6 +71,7 @@ static const struct route {
     unsigned success;
 } routes[] = {
     {"GET", "/system/admin/cores", NULL, WEB_API, 1, 0, 200},
+    {"POST", "/system/admin/cores/ack", ack, WEB_API, 1, 1, 200},
     {"GET", "/system/admin/certs", NULL, WEB_API, 1, 0, 200},
     {"POST", "/system/admin/certs/force-renew", NULL, WEB_API, 0, 1, 202},
     {"GET", "/system/admin/certs/jobs/0b4d8f2e6a1c3579bd02468ace13579f", NULL, WEB_API, 1, 0, 200},
@@ -93,6 +99,12 @@ static void expect(const struct route *r, unsigned status, const char *says, con
     web_got_free(&got);
 }
 
+/* An ack is written first; then the newcomer is told of the others. */
+static bool is_write(const struct route *r, unsigned step)
+{
+    return r->body == ack ? step <= r->writes : step > r->reads;
+}
+
 static void every_error_at_every_step(void **state)
 {
     static const struct {
@@ -115,7 +127,7 @@ static void every_error_at_every_step(void **state)
         expect(r, r->success, "", "");
         for (unsigned step = 1; step <= r->reads + r->writes; step++) {
             for (size_t k = 0; k < COUNT(errors); k++) {
-                bool writes = step > r->reads;
+                bool writes = is_write(r, step);
                 unsigned status = writes ? errors[k].writing : errors[k].reading;
                 reset();
                 fake.fail_at = fake.fail_to = step;
@@ -166,6 +178,83 @@ static void the_store_closes_in_between(void **state)
     fake.on_op = lose_the_store;
     fake.placed[0] = STORE_PLACE_NONE;
     web_expect(&w, "PUT", "/system/admin/users/al", "{\"core\":\"Core-A\"}", 503, "unavailable");
+}
+
+/* ---- a node's certificate ------------------------------------------------------------------------ */
+
+static const struct web_ask node_wish = {
+    .method = "POST", .target = "/cluster/node-certificate", .body = "{\"csr\":\"x\"}"};
+
+static void expect_node(unsigned status, const char *says, unsigned ops)
+{
+    struct web_got got;
+    web_tls_ask(&w, &node_wish, web_cluster()->core_b, &got);
+    if (got.status != status || strstr(got.body, says) == NULL ||
+        strcmp(got.retry_after, status == 503 ? "2" : "") != 0) {
+        fail_msg("%u %s, retry %s", got.status, got.body, got.retry_after);
+    }
+    web_got_free(&got);
+    assert_int_equal(fake.ops, ops);
+}
+
+static void node_begin(void)
+{
+    reset();
+    core.id = "core-b";
+}
+
+static void a_node_asks_and_the_store_fails(void **state)
+{
+    static const struct {
+        enum err e;
+        unsigned status;
+        const char *says;
+    } errors[] = {
+        {ERR_UNAVAIL, 503, "cannot be read now"}, {ERR_BUSY, 503, "cannot be read now"},
+        {ERR_TIMEOUT, 503, "did not answer"},     {ERR_IO, 500, "\"internal\""},
+        {ERR_NOMEM, 500, "\"internal\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(errors); i++) {
+        unsigned step = 1 + (unsigned)(i % 2);
+        node_begin();
+        fake.fail_at = fake.fail_to = step;
+        fake.e = errors[i / 2].e;
+        expect_node(errors[i / 2].status, errors[i / 2].says, step);
+    }
+    node_begin();
+    fake.on_op = lose_the_store;
+    expect_node(503, "\"unavailable\"", 1);
+    node_begin();
+    w.env.store = NULL;
+    expect_node(503, "\"unavailable\"", 0);
+    assert_int_equal(w.sign.count, 0);
+    node_begin();
+    expect_node(200, "certPem", 2);
+    assert_string_equal(fake.texts, "cores;node_certs core-b;");
+}
+
+/* What it has begun ends all the same, and it may come again. */
+static void a_node_that_leaves(void **state)
+{
+    struct web_raw raw;
+    struct web_got got;
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        node_begin();
+        fake.hold = late == 0;
+        w.sign.hold = true;
+        w.sign.count = 0;
+        web_tls_start(&w, &node_wish, web_cluster()->core_b, &raw, &got);
+        web_until(&w, late == 0 ? &fake.ops : &w.sign.count, 1);
+        web_raw_leave(&raw);
+        release();
+        web_until(&w, &w.sign.count, 1);
+        w.sign.hold = false;
+        web_sign_go(&w);
+        node_begin();
+        expect_node(200, "certPem", 2);
+    }
 }
 
 /* Whoever orders is not woken for a row that is not there. */
@@ -438,6 +527,8 @@ int main(void)
         WITH(every_error_at_every_step),
         WITH(without_a_store),
         WITH(the_store_closes_in_between),
+        WITH(a_node_asks_and_the_store_fails),
+        WITH(a_node_that_leaves),
         WITH(a_renewal_that_is_not_stored),
         WITH(others_change_the_row),
         WITH(others_never_stop),
