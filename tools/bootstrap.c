@@ -305,6 +305,7 @@ static void print_next(const struct letting *l)
 {
     const struct config *c = &l->cli->config;
     const char *id = l->wish.id;
+    const char *slash = strrchr(l->wish.out, '/');
     int step = 1;
     printf("\nNext:\n");
     if (l->needs_restart) {
@@ -316,9 +317,9 @@ static void print_next(const struct letting *l)
            "       (umask 077; cat > passphrase.txt)\n",
            step++, id);
     printf("  %d. on %s:\n"
-           "       dnsd -c /etc/dnsd/dnsd.yml --bootstrap bootstrap-%s.bundle "
+           "       dnsd -c /etc/dnsd/dnsd.yml --bootstrap %s "
            "--bootstrap-passphrase-file passphrase.txt\n",
-           step, id, id);
+           step, id, slash != NULL ? slash + 1 : l->wish.out);
     if (l->holder.ca_made) {
         printf(
             "\nThe cluster's CA was made in %s.\n"

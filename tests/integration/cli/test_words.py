@@ -63,7 +63,7 @@ WRONG = [
     ("statsu", "unknown command: statsu; did you mean status?"),
     ("cores token", "unknown command: cores token; `dnsctl --help` lists them"),
     ("doctor", "unknown command: doctor; `dnsctl --help` lists them"),
-    ("bootstrap", "unknown command: bootstrap; `dnsctl --help` lists them"),
+    ("bootstrap new-cor", "unknown command: bootstrap new-cor; did you mean new-core?"),
     ("users list --ttl 5", "users list does not take --ttl"),
     ("status --dry-run", "status does not take --dry-run"),
     ("users list --jsno", "unknown option --jsno; did you mean --json?"),
