@@ -365,30 +365,37 @@ static void merge(json_t *base, const json_t *over)
     }
 }
 
-/* rename() keeps the owner of what is renamed, so the file could be given away before; but until dnsd is
- * no longer root it can read root's file, too, and the next run of this gives it away. */
-static enum err give(const char *path, const char *account, struct err_info *info)
+/* Whose it is to be; *pw NULL: nobody's but ours. */
+static enum err find_owner(const char *account, const struct passwd **pw, struct err_info *info)
 {
+    *pw = NULL;
     if (account == NULL || geteuid() != 0) {
         return ERR_OK;
     }
-    const struct passwd *pw = getpwnam(account);
-    if (pw == NULL) {
-        return err_set(info, ERR_NOTFOUND, "%s: there is no account %s to give it to", path,
-                       account);
-    }
-    if (lchown(path, pw->pw_uid, pw->pw_gid) != 0) {
-        return err_set(info, ERR_IO, "cannot give %s to %s: %s", path, account, strerror(errno));
-    }
-    return ERR_OK;
+    *pw = getpwnam(account);
+    return *pw != NULL ? ERR_OK : err_set(info, ERR_NOTFOUND, "there is no account %s", account);
+}
+
+/* A process killed before this leaves root's file, which dnsd can read as long as it is root; the next run
+ * gives it away. */
+static enum err give(const char *path, const struct passwd *pw, struct err_info *info)
+{
+    return pw == NULL || lchown(path, pw->pw_uid, pw->pw_gid) == 0
+               ? ERR_OK
+               : err_set(info, ERR_IO, "cannot give %s to %s: %s", path, pw->pw_name,
+                         strerror(errno));
 }
 
 enum err config_bootstrap_write(const char *config_path, const char *account, const json_t *object,
                                 struct err_info *info)
 {
     char *path = config_bootstrap_path(config_path);
+    const struct passwd *pw = NULL;
     json_t *all = NULL;
-    enum err e = present(path, &all, info);
+    enum err e = find_owner(account, &pw, info);
+    if (e == ERR_OK) {
+        e = present(path, &all, info);
+    }
     if (e == ERR_OK) {
         merge(all, object);
         char *bytes = rendered(all);
@@ -396,7 +403,7 @@ enum err config_bootstrap_write(const char *config_path, const char *account, co
         wipe(bytes);
     }
     if (e == ERR_OK) {
-        e = give(path, account, info);
+        e = give(path, pw, info);
     }
     jx_wipe(all);
     free(path);

@@ -201,9 +201,22 @@ static const struct {
      "keyFile\n"},
     {"storages: {platform: {engine: rqlite}}\ncluster: {discoveryEnabled: true}",
      "f:1: core.ip: is missing (and core.ipv6); the other cores' databases reach this one there\n"
-     "f:1: dns.domain: is missing; cluster.discoveryEnabled looks for lsc.<domain>\n"
+     "f:1: dns.domain: is missing; cluster.discoveryEnabled looks for lsc.<domain>. Without a "
+     "domain, give the other cores' addresses in cluster.members\n"
      "f:1: auth.adminAccessKey: is missing; the cores' databases know each other by a password "
      "made from it, so it must be the same on every core\n"},
+    /* without a domain the members are told, or only cores of the cluster are let in */
+    {"core: {ip: 192.0.2.1}\nauth: {adminAccessKey: k}\nstorages: {platform: {engine: rqlite}}\n"
+     "cluster: {discoveryEnabled: true, members: [192.0.2.2]}",
+     ""},
+    {"core: {ip: 192.0.2.1, nonVoter: true}\nauth: {adminAccessKey: k}\n"
+     "cluster: {discoveryEnabled: true}\nstorages: {platform: {engine: rqlite}, engines: {rqlite: "
+     "{tls: {caFile: a, certFile: b, keyFile: c}}}}",
+     ""},
+    {"core: {ip: 192.0.2.1}\nauth: {adminAccessKey: k}\nstorages: {platform: {engine: rqlite}}\n"
+     "cluster: {discoveryEnabled: true, members: REPLACE ME}",
+     "f:1: dns.domain: is missing; cluster.discoveryEnabled looks for lsc.<domain>. Without a "
+     "domain, give the other cores' addresses in cluster.members\n"},
     {"core: {nonVoter: true, ip: 192.0.2.1}\ndns: {domain: a.example}\n"
      "storages: {platform: {engine: rqlite}, engines: {rqlite: {raftPort: 0,"
      " url: 'http://u:p@localhost:4001'}}}",
