@@ -33,11 +33,11 @@ void joining_check_now(struct op *op, int64_t now_ms)
 #define IS_ISSUED "EXISTS (SELECT 1 FROM admission AS i WHERE i.core = ?1 AND i.state = 'issued')"
 /* Another core whose row has the address. CASE, because it alone keeps json_extract() from text that
  * is no JSON. */
+#define IS_OTHER IS_CORE("c.key") " AND c.key <> " JOINING_KEY
 #define OTHER_WITH(member, address)                                                                \
-    "(SELECT substr(c.key, length('" KEY_CORE "') + 1) FROM keyValue AS c"                         \
-    " WHERE " IS_CORE("c.key") " AND c.key <> " JOINING_KEY " AND CASE WHEN json_valid(c.value)"   \
-                               " THEN lower(json_extract(c.value, '$." member                      \
-                               "')) = lower(" address ") END LIMIT 1)"
+    "(SELECT substr(c.key, length('" KEY_CORE "') + 1) FROM keyValue AS c WHERE " IS_OTHER         \
+    " AND CASE WHEN json_valid(c.value)"                                                           \
+    " THEN lower(json_extract(c.value, '$." member "')) = lower(" address ") END LIMIT 1)"
 /* Tokens that can still be shown, but for the core's: those do not survive this. */
 #define OTHERS_LIVE(now)                                                                           \
     "(SELECT count(*) FROM join_token WHERE NOT " JOINING_TOKEN_OF                                 \
@@ -49,21 +49,19 @@ static const char SUPERSEDE_SQL[] =
     "UPDATE node_cert SET revoked_ms = ?2,"
     " reason = CASE WHEN " IS_ISSUED " THEN 'superseded' ELSE 'replaced' END"
     " WHERE core = ?1 AND revoked_ms = 0";
+
+#define HAS_NO_OTHER  OTHER_WITH("ip", "?7") " IS NULL AND " OTHER_WITH("ipv6", "?8") " IS NULL"
+#define HAS_ROOM      OTHERS_LIVE("?2") " < ?9"
+#define MAY_BE_LET_IN "(?6 OR " JOINING_ROW " IS NULL OR " IS_ISSUED ") AND " HAS_NO_OTHER
 /* What was there before the first attempt stays remembered, unless that row is gone too. */
 static const char ADMIT_SQL[] =
     "INSERT INTO admission(core, state, token, serial, fingerprint, previous, issued_ms, acked_ms)"
     " SELECT ?1, 'issued', ?3, ?4, ?5, " JOINING_ROW ", ?2, 0"
-    " WHERE (?6 OR " JOINING_ROW " IS NULL OR " IS_ISSUED ")"
-    " AND " OTHER_WITH("ip", "?7") " IS NULL AND " OTHER_WITH(
-        "ipv6", "?8") " IS NULL"
-                      " AND " OTHERS_LIVE(
-                          "?2") " < ?9"
-                                " ON CONFLICT(core) DO UPDATE SET state = excluded.state, token = "
-                                "excluded.token,"
-                                " serial = excluded.serial, fingerprint = excluded.fingerprint,"
-                                " previous = CASE WHEN excluded.previous IS NOT NULL THEN "
-                                "admission.previous END,"
-                                " issued_ms = excluded.issued_ms, acked_ms = 0";
+    " WHERE " MAY_BE_LET_IN " AND " HAS_ROOM
+    " ON CONFLICT(core) DO UPDATE SET state = excluded.state, token = excluded.token,"
+    " serial = excluded.serial, fingerprint = excluded.fingerprint,"
+    " previous = CASE WHEN excluded.previous IS NOT NULL THEN admission.previous END,"
+    " issued_ms = excluded.issued_ms, acked_ms = 0";
 static const char TOKEN_SQL[] =
     "INSERT INTO join_token(hash, core, issued_ms, expires_ms, consumed_ms, revoked_ms,"
     " consumed_by, consumed_from) VALUES(?1, ?2, ?3, ?4, 0, 0, '', '')"

@@ -47,10 +47,10 @@ static void run_planned(void **state)
 int store_suite_run(const struct store_suite_engine *engine)
 {
     static const struct suite_test *const lists[] = {
-        suite_rows, suite_feed,   suite_many, suite_place, suite_http,      suite_lease,
-        suite_acme, suite_ledger, suite_cert, suite_join,  suite_join_race, suite_old};
-    struct CMUnitTest tests[128];
-    struct planned plans[128];
+        suite_rows,   suite_feed, suite_many, suite_place, suite_http,      suite_lease, suite_acme,
+        suite_ledger, suite_cert, suite_join, suite_leave, suite_join_race, suite_old};
+    struct CMUnitTest tests[160];
+    struct planned plans[160];
     size_t count = 0;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct suite_test *test = lists[i]; test->name != NULL; test++) {

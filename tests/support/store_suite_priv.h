@@ -29,6 +29,7 @@ extern const struct suite_test suite_acme[];
 extern const struct suite_test suite_ledger[];
 extern const struct suite_test suite_cert[];
 extern const struct suite_test suite_join[];
+extern const struct suite_test suite_leave[];
 extern const struct suite_test suite_join_race[];
 extern const struct suite_test suite_old[];
 
