@@ -213,8 +213,13 @@ int cores_drain(struct cli *cli)
         struct store_core core = *old;
         core.available = false;
         code = put(cli, &core, false);
-        if (code == CLI_OK && core.users > 0 && !cli_json(cli)) {
-            printf("its users stay until they are moved: %" PRIu64 "\n", core.users);
+        if (code == CLI_OK && !cli_json(cli)) {
+            if (core.users > 0) {
+                printf("its users stay until they are moved: %" PRIu64 "\n", core.users);
+            }
+            printf("no new user is placed on it, and service names lead elsewhere; to take it out "
+                   "then, on another core: dnsctl bootstrap remove-core %s\n",
+                   core.id);
         }
     }
     db_cores_free(&cores);
