@@ -314,6 +314,8 @@ enum err bundle_read(const char *text, size_t len, struct bundle *out, struct er
     e = e == ERR_OK ? read_all(root, out, info) : e;
     if (e != ERR_OK) {
         bundle_free(out);
+    } else if (info != NULL) {
+        info->text[0] = '\0'; /* of members that may be missing */
     }
     jx_wipe(root);
     return e;

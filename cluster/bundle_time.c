@@ -66,7 +66,7 @@ void bundle_time_write(int64_t ms, char out[BUNDLE_TIME])
 {
     int64_t part = (ms % 1000 + 1000) % 1000;
     struct tm tm;
-    time_t s = (time_t)((ms - part) / 1000);
+    time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0 ? 1 : 0));
     out[0] = '\0';
     if (gmtime_r(&s, &tm) != NULL) {
         size_t n = strftime(out, BUNDLE_TIME, "%Y-%m-%dT%H:%M:%S", &tm);

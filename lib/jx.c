@@ -40,7 +40,8 @@ static enum err parse(const char *text, size_t len, size_t flags, json_t **out,
     json_t *root = json_loadb(text, len, flags | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (root == NULL) {
         *code = json_error_code(&error);
-        if (*code == json_error_out_of_memory) {
+        /* Without its first buffers jansson says nothing at all. */
+        if (*code == json_error_out_of_memory || error.text[0] == '\0') {
             return err_set(info, ERR_NOMEM, "no memory to read JSON");
         }
         return err_set(info, ERR_MALFORMED, "JSON line %d, column %d: %s", error.line, error.column,

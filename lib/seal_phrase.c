@@ -53,7 +53,8 @@ static uint64_t memory_of(const struct seal_phrase_cost *c)
 static bool is_bearable(const struct seal_phrase_cost *c)
 {
     return c->log2_n >= LOG2_N_MIN && c->log2_n <= LOG2_N_MAX && c->r >= 1 && c->r <= R_MAX &&
-           c->p >= 1 && c->p <= P_MAX && memory_of(c) <= SEAL_PHRASE_MEMORY;
+           c->p >= 1 && c->p <= P_MAX && c->log2_n < 16 * c->r && /* RFC 7914 §2 */
+           memory_of(c) <= SEAL_PHRASE_MEMORY;
 }
 
 static enum err derive(const char *phrase, size_t phrase_len, const uint8_t *salt,
