@@ -9,7 +9,7 @@ import time
 import pytest
 
 import harness
-import joining
+import joined
 from clients import Writer
 from harness import until
 
@@ -38,7 +38,7 @@ else:
 
     @pytest.fixture(scope="module")
     def cluster():
-        made = joining.Joining(count=3)
+        made = joined.Joining(count=3)
         a = made.begin()
         for core in (made[1], made[2]):
             bundle = made.bundle(core)

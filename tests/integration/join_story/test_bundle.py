@@ -11,7 +11,7 @@ import pytest
 
 import cluster as c
 import harness
-import joining
+import joined
 
 if not harness.INSIDE:
 
@@ -22,7 +22,7 @@ else:
 
     @pytest.fixture(scope="module", params=[False, True], ids=["dns", "dnsless"])
     def pair(request):
-        made = joining.Joining(dnsless=request.param)
+        made = joined.Joining(dnsless=request.param)
         yield made
         made.end()
 
@@ -42,7 +42,7 @@ else:
         assert stat.S_IMODE(os.stat(bundle["file"]).st_mode) == 0o600
         assert stat.S_IMODE(os.stat(a.ca).st_mode) == 0o700
         assert stat.S_IMODE(os.stat(os.path.join(a.ca, "ca.key")).st_mode) == 0o600
-        assert bundle["ackUrl"] == f"https://{a.ip}:{joining.JOIN}/system/admin/cores/ack"
+        assert bundle["ackUrl"] == f"https://{a.ip}:{joined.JOIN}/system/admin/cores/ack"
         pair.until("core-b is listed", lambda: a.listed() == {"core-a": True, "core-b": False}, 20, 0.1)
         assert "core-b" in a.bootstrap("list-tokens").out
         assert bundle["passphrase"] not in a.process.log()
@@ -57,9 +57,9 @@ else:
         print(f"from starting the new core to available on both: {took:.1f} s")
         assert not os.path.exists(os.path.join(b.folder, "core.bundle"))
         assert a.voter(b) is False and a.voter(a) is True
-        joining.said(b.process, "this core has joined")
+        joined.said(b.process, "this core has joined")
         for core in (a, b):
-            for secret in joining.secrets(bundle):
+            for secret in joined.secrets(bundle):
                 assert secret not in core.process.log()
         assert "(no active join tokens)" in a.bootstrap("list-tokens").out
         refused = pair.bundle(b, expect=1)
@@ -107,7 +107,7 @@ else:
         before = a.dnsctl("users", "list").out
         a.bootstrap("remove-core", "core-b")
         assert list(a.nodes()) == ["core-a"] and a.listed() == {"core-a": True}
-        assert joining.rows(a, "SELECT DISTINCT revoked_ms > 0 AS revoked FROM node_cert WHERE core = 'core-b'") == [
+        assert joined.rows(a, "SELECT DISTINCT revoked_ms > 0 AS revoked FROM node_cert WHERE core = 'core-b'") == [
             {"revoked": 1}]
         b.stop()
         a.dnsctl("users", "set", "dave", "core-a")

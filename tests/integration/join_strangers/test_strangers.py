@@ -15,11 +15,11 @@ from cryptography.x509.oid import NameOID
 
 import cluster as c
 import harness
-import joining
+import joined
 from harness import until
 
 HOUR = datetime.timedelta(hours=1)
-PORTS = {"raft": c.RAFT_PORT, "join": joining.JOIN}
+PORTS = {"raft": c.RAFT_PORT, "join": joined.JOIN}
 
 
 def pem(thing):
@@ -53,7 +53,7 @@ if not harness.INSIDE:
 
 else:
 
-    class World(joining.Joining):
+    class World(joined.Joining):
         """Two cores that have joined, a third machine for the stranger, and his papers."""
 
         def __init__(self):
@@ -143,7 +143,7 @@ else:
         """What the others are measured by: with a good certificate there is an answer."""
         for core in (world[0], world[1]):
             assert world.answered(core, world.good, NODE_WORDS)
-        assert b" 400 " in world.answered(world[0], world.good, http("/cluster/node-certificate"), joining.JOIN)
+        assert b" 400 " in world.answered(world[0], world.good, http("/cluster/node-certificate"), joined.JOIN)
 
     @pytest.mark.parametrize("which", ["no certificate", "another CA's", "self-signed", "expired", "not yet valid",
                                        "revoked"])
@@ -162,7 +162,7 @@ else:
 
     def test_plain(world):
         for core in (world[0], world[1]):
-            for port in (c.RAFT_PORT, joining.JOIN) if core is world[0] else (c.RAFT_PORT,):
+            for port in (c.RAFT_PORT, joined.JOIN) if core is world[0] else (c.RAFT_PORT,):
                 with world.dial(core, port, tls=False) as connection:
                     connection.settimeout(15)
                     try:
@@ -174,13 +174,13 @@ else:
 
     @pytest.mark.parametrize("which", ["another CA's", "self-signed", "expired", "not yet valid", "revoked"])
     def test_refused_at_the_join_port(world, which):
-        got = world.answered(world[0], world.papers[which], http("/cluster/node-certificate"), joining.JOIN)
+        got = world.answered(world[0], world.papers[which], http("/cluster/node-certificate"), joined.JOIN)
         assert got is None or (which == "revoked" and b" 403 " in got), got
 
     def test_join_port_without_papers(world):
-        assert b" 401 " in world.answered(world[0], None, http("/cluster/node-certificate"), joining.JOIN)
+        assert b" 401 " in world.answered(world[0], None, http("/cluster/node-certificate"), joined.JOIN)
         for path in ("/system/admin/cores", "/reg/records", "/metrics", "/"):
-            assert b" 404 " in world.answered(world[0], None, http(path), joining.JOIN), path
+            assert b" 404 " in world.answered(world[0], None, http(path), joined.JOIN), path
 
     def test_cut_when_revoked(world):
         """While it is connected."""
@@ -202,4 +202,4 @@ else:
         assert set(a.nodes()) == {"core-a", "core-b"} and a.listed() == {"core-a": True, "core-b": True}
         a.dnsctl("users", "set", "after", "core-b")
         world.everywhere("after", [b.ip], cores=[a, b])
-        joining.said(a.process, "refused at the Raft port")
+        joined.said(a.process, "refused at the Raft port")
