@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "config_certs.h"
+#include "config_json.h"
 #include "config_priv.h"
-#include "lib/cfg_json.h"
 #include "lib/file_sys.h"
 #include "lib/jx.h"
 #include "lib/mem.h"
@@ -48,10 +48,13 @@ static json_t *section(json_t *object, const char *path)
     for (;;) {
         size_t len = strcspn(path, ".");
         snprintf(key, sizeof key, "%.*s", (int)len, path);
-        json_t *next = json_object_get(object, key);
-        if (!json_is_object(next)) {
-            set(object, key, must(json_object()));
-            next = json_object_get(object, key);
+        const json_t *there = NULL;
+        json_t *next = NULL;
+        if (jx_object(object, key, &there, NULL) == ERR_OK) {
+            next = (json_t *)there;
+        } else {
+            next = must(json_object());
+            set(object, key, next);
         }
         object = next;
         if (path[len] == '\0') {
@@ -73,8 +76,8 @@ char *config_bootstrap_path(const char *config_path)
 /* The members of the section KEY but those of LEFT_OUT, which are each core's own. */
 static void share(json_t *to, const json_t *from, const char *key, const char *const *left_out)
 {
-    const json_t *all = json_object_get(from, key);
-    if (!json_is_object(all)) {
+    const json_t *all = NULL;
+    if (jx_object(from, key, &all, NULL) != ERR_OK) {
         return;
     }
     json_t *some = must(json_copy((json_t *)all));
@@ -93,15 +96,21 @@ static void share_one(json_t *to, const json_t *from, const char *path, const ch
 {
     char name[64];
     const char *rest = path;
-    while (from != NULL && *rest != '\0') {
+    while (*rest != '\0') {
         size_t len = strcspn(rest, ".");
         snprintf(name, sizeof name, "%.*s", (int)len, rest);
-        from = json_object_get(from, name);
+        if (jx_object(from, name, &from, NULL) != ERR_OK) {
+            return;
+        }
         rest += len + (rest[len] == '.');
     }
-    json_t *value = json_object_get(from, key);
-    if (value != NULL && !json_is_null(value)) {
-        set(section(to, path), key, json_incref(value));
+    const char *now;
+    json_t *value;
+    json_object_foreach((json_t *)from, now, value)
+    {
+        if (strcmp(now, key) == 0 && !json_is_null(value)) {
+            set(section(to, path), key, json_incref(value));
+        }
     }
 }
 
@@ -153,7 +162,7 @@ enum err config_shared(const char *config_path, json_t **out, struct err_info *i
         }
     }
     if (e == ERR_OK) {
-        json_t *tree = cfg_json(cfg_root(cfg));
+        json_t *tree = config_json(cfg_root(cfg));
         *out = shared_of(tree);
         jx_wipe(tree);
         if (keys.count > 0) {
@@ -186,7 +195,7 @@ static void add_members(json_t *object, const struct bundle *b)
         const char *address = address_of(b, &b->cluster.members[i]);
         bool there = address == NULL;
         for (size_t j = 0; j < json_array_size(list) && !there; j++) {
-            there = strcmp(json_string_value(json_array_get(list, j)), address) == 0;
+            there = strcmp(jx_string_at(list, j), address) == 0;
         }
         if (!there && json_array_append_new(list, text(address)) != 0) {
             abort();
@@ -230,7 +239,7 @@ static void add_names(json_t *object, const struct bundle *b)
     }
     json_object_del(dns, "domain");
     set(dns, "active", json_false());
-    if (json_object_get(dns_less, "isActive") == NULL) {
+    if (jx_bool(dns_less, "isActive", &(bool){false}, NULL) == ERR_NOTFOUND) {
         set(dns_less, "isActive", json_true());
     }
     if (b->node.url != NULL) { /* that of one core, and this one has its own */

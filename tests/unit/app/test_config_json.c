@@ -1,5 +1,5 @@
-/* lib/cfg_json: a tree as JSON reads the same again. */
-#include "lib/cfg_json.h"
+/* dnsd/app/config_json: a tree as JSON reads the same again. */
+#include "dnsd/app/config_json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@ static char *json_of(const char *yaml)
     struct cfg *c = cfg_new();
     cfg_add(c, "f.yml", yaml, strlen(yaml));
     assert_int_equal(cfg_problem_count(c), 0);
-    json_t *json = cfg_json(cfg_root(c));
+    json_t *json = config_json(cfg_root(c));
     char *text = json_dumps(json, JSON_COMPACT);
     assert_non_null(text);
     json_decref(json);
@@ -70,7 +70,7 @@ static void what_is_unset_is_left_out(void **state)
         assert_string_equal(text, rows[i][1]);
         free(text);
     }
-    assert_null(cfg_json(NULL));
+    assert_null(config_json(NULL));
 }
 
 int main(void)

@@ -2,16 +2,16 @@
  * files, before anything is read into fields. Unset values (see lib/cfg.h) are left out. Pure; any thread,
  * own objects. Out of memory aborts.
  */
-#ifndef LIB_CFG_JSON_H
-#define LIB_CFG_JSON_H
+#ifndef DNSD_APP_CONFIG_JSON_H
+#define DNSD_APP_CONFIG_JSON_H
 
 #include <jansson.h>
 
-#include "cfg.h"
+#include "lib/cfg.h"
 
 /* Types are kept, so that it reads the same when it is written as JSON, which is YAML: true, false and whole
  * numbers without quotes are those; everything else is a text (`yes` and 010 too). The caller's. NULL: NODE
  * is NULL or unset. */
-json_t *cfg_json(const struct cfg_node *node);
+json_t *config_json(const struct cfg_node *node);
 
 #endif

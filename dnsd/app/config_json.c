@@ -1,16 +1,16 @@
-#include "cfg_json.h"
+#include "config_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
+#include "lib/log.h"
 
 static json_t *must(json_t *value)
 {
     if (value == NULL) {
-        LOG_ERROR("cfg", "out of memory, cannot go on");
+        LOG_ERROR("config", "out of memory, cannot go on");
         abort();
     }
     return value;
@@ -42,7 +42,7 @@ static json_t *scalar(const struct cfg_node *node)
 }
 
 /* Recursion is bounded by CFG_DEPTH_MAX. */
-json_t *cfg_json(const struct cfg_node *node)
+json_t *config_json(const struct cfg_node *node)
 {
     if (!cfg_is_set(node)) {
         return NULL;
@@ -52,7 +52,7 @@ json_t *cfg_json(const struct cfg_node *node)
     }
     json_t *out = must(node->kind == CFG_MAP ? json_object() : json_array());
     for (size_t i = 0; i < node->count; i++) {
-        json_t *item = cfg_json(node->items[i]);
+        json_t *item = config_json(node->items[i]);
         if (item != NULL &&
             (node->kind == CFG_MAP ? json_object_set_new(out, node->items[i]->key, item)
                                    : json_array_append_new(out, item)) != 0) {
