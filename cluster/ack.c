@@ -238,9 +238,9 @@ static struct ack_act on_refused(struct ack_machine *m, unsigned status)
         advice = "what this dnsd sends is not understood there; are both of one version?";
     }
     bool bundle = e != ERR_MALFORMED;
-    return done(err_set(&m->info, e, "%s answered %u: %s%s%s", m->url, status, advice,
-                        bundle ? ": bootstrap new-core --replace --id " : "",
-                        bundle ? m->core : ""));
+    return done(err_set(&m->info, e, "%s answered %u: %s%s%s%s", m->url, status, advice,
+                        bundle ? " (dnsctl bootstrap new-core --id " : "", bundle ? m->core : "",
+                        bundle ? " ...)" : ""));
 }
 
 static struct ack_act on_reply(struct ack_machine *m, const struct ack_ev *ev)
