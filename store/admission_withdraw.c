@@ -58,14 +58,14 @@ static void drop_record(struct withdraw_op *o)
 
 /* ---- withdraw -------------------------------------------------------------------------------- */
 
-#define USERS_ON "(SELECT count(*) FROM keyValue AS u WHERE " IS_USER("u.key") " AND u.value = ?1)"
+#define USERS_ON "FROM keyValue AS u WHERE " IS_USER("u.key") " AND u.value = ?1"
 
 /* ?2: the address, or NULL; ?3: now. */
 #define WITHDRAW_CELLS                                                                             \
     JOINING_LIVE_COUNT("?3")                                                                       \
     ", " JOINING_CERT_COUNT ", EXISTS (SELECT 1 FROM admission WHERE core = ?1)"                   \
     ", EXISTS (SELECT 1 FROM admission WHERE core = ?1 AND previous IS NULL)"                      \
-    ", " JOINING_ROW " IS NOT NULL, " USERS_ON " > 0"                                              \
+    ", " JOINING_ROW " IS NOT NULL, EXISTS (SELECT 1 " USERS_ON ")"                                \
     ", ?2 IS NOT NULL AND " JOINING_RECORD("?2", "?2")
 static const char WITHDRAW_LOOK_SQL[] = "SELECT " WITHDRAW_CELLS;
 static const char WITHDRAW_GUARD_SQL[] =
@@ -134,8 +134,8 @@ void store_admission_withdraw(struct store *s, const char *core, const char *ip,
     " FROM keyValue WHERE key = " JOINING_KEY ")"
 #define RETIRE_CELLS                                                                               \
     JOINING_LIVE_COUNT("?2")                                                                       \
-    ", " JOINING_CERT_COUNT ", " JOINING_ROW " IS NOT NULL, CASE WHEN ?3 THEN 0 ELSE " USERS_ON    \
-    " END"                                                                                         \
+    ", " JOINING_CERT_COUNT ", " JOINING_ROW " IS NOT NULL"                                        \
+    ", CASE WHEN ?3 THEN 0 ELSE (SELECT count(*) " USERS_ON ") END"                                \
     ", " JOINING_RECORD(OWN("ip"), OWN("ipv6"))
 static const char RETIRE_LOOK_SQL[] = "SELECT " RETIRE_CELLS;
 static const char RETIRE_GUARD_SQL[] = LOOKED_GUARD(RETIRE_CELLS, "?4, ?5, ?6, ?7, ?8");

@@ -335,7 +335,7 @@ static void issue_replace(struct suite *t)
 static void issue_addresses(struct suite *t)
 {
     const struct store_core a = {
-        .id = "a", .ip = "192.0.2.1", .ipv6 = "2001:db8::a", .available = true};
+        .id = "a", .ip = "192.0.2.1", .ipv6 = "2001:DB8::a", .available = true};
     assert_err(ERR_OK, sync_core_put(&t->a, &a, STORE_ONLY_NEW));
     suite_execute(t, "INSERT INTO keyValue VALUES('core-info/x', 'no JSON'),"
                      " ('core-info/y', '[\"192.0.2.7\"]'), ('core-info/z', '{\"ip\":4}'),"
@@ -346,9 +346,9 @@ static void issue_addresses(struct suite *t)
     l.replace = true; /* that is about the id */
     assert_err(ERR_CONFLICT, sync_admission_issue(&t->a, &l));
     l = join_letting("b", "192.0.2.7", "t1", "01");
-    l.core.ipv6 = "2001:DB8::A";
+    l.core.ipv6 = "2001:db8::A";
     assert_err(ERR_CONFLICT, sync_admission_issue(&t->a, &l));
-    join_assert_says(t, "b: core a has the address 2001:DB8::A");
+    join_assert_says(t, "b: core a has the address 2001:db8::A");
     assert_err(ERR_OK, sync_tokens(&t->a));
     join_assert_out(t, ""); /* nothing was written */
     assert_err(ERR_NOTFOUND, sync_admission_get(&t->a, "b"));
