@@ -47,6 +47,11 @@ static void options_and_words_come_in_any_order(void **state)
         {{"--ttl=1", "--ttl=2"}, ARGS_TTL, {NULL}, NULL, "2"},
         {{"a", "--", "--json", "-x", "--"}, 0, {"a", "--json", "-x", "--"}, NULL, NULL},
         {{"-h"}, ARGS_HELP, {NULL}, NULL, NULL},
+        {{"--id", "b", "--hosting=h", "--out", "o", "--ack-url", "u", "--all", "--ttl", "1h"},
+         ARGS_ID | ARGS_HOSTING | ARGS_OUT | ARGS_ACK_URL | ARGS_ALL | ARGS_TTL,
+         {NULL},
+         NULL,
+         "1h"},
         {{"--help", "--version"}, ARGS_HELP | ARGS_VERSION, {NULL}, NULL, NULL},
         {{""}, 0, {""}, NULL, NULL},
     };
@@ -66,6 +71,23 @@ static void options_and_words_come_in_any_order(void **state)
                             cases[i].config != NULL ? cases[i].config : "(none)");
         assert_string_equal(args.ttl != NULL ? args.ttl : "(none)",
                             cases[i].ttl != NULL ? cases[i].ttl : "(none)");
+    }
+}
+
+/* Each value lands in its own place. */
+static void values_are_kept_apart(void **state)
+{
+    static const char *const argv[] = {"--id=1",  "--hosting=2", "--out=3", "--ack-url=4",
+                                       "--ip=5",  "--ipv6=6",    "--url=7", "--reason=8",
+                                       "--ttl=9", NULL};
+    struct args args;
+    (void)state;
+    assert_int_equal(parse(argv, &args, NULL), ERR_OK);
+    const char *const values[] = {args.id,   args.hosting, args.out,    args.ack_url, args.ip,
+                                  args.ipv6, args.url,     args.reason, args.ttl};
+    for (size_t i = 0; i < COUNT(values); i++) {
+        const char expect[] = {(char)('1' + (char)i), '\0'};
+        assert_string_equal(values[i], expect);
     }
 }
 
@@ -135,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_and_words_come_in_any_order),
+        cmocka_unit_test(values_are_kept_apart),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(a_very_long_unknown_option_is_cut),
         cmocka_unit_test(words_have_a_limit),
