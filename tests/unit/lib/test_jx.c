@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 
 static json_t *parse(const char *text)
 {
@@ -204,6 +206,58 @@ static void members(void **state)
     json_decref(o);
 }
 
+/* ---- secrets, and memory --------------------------------------------------------------------- */
+
+static unsigned left_behind, taken;
+static size_t fails_at; /* 0: never */
+
+static void *take(size_t n)
+{
+    taken++;
+    return fails_at > 0 && --fails_at == 0 ? NULL : calloc(1, n);
+}
+
+static void give(void *p)
+{
+    left_behind += p != NULL && memmem(p, malloc_usable_size(p), "secret", 6) != NULL;
+    free(p);
+}
+
+static void secrets_are_wiped(void **state)
+{
+    (void)state;
+    json_set_alloc_funcs(take, give);
+    json_t *shared = json_string("a shared secret");
+    json_t *root = json_pack("{s:[s,{s:s},n,i],s:s,s:O}", "a", "secret 1", "b", "secret 2", 7, "c",
+                             "secret 3", "d", shared);
+    assert_non_null(root);
+    left_behind = 0;
+    jx_wipe(json_incref(root)); /* somebody else holds it: nothing happens to it */
+    assert_string_equal(jx_string_at(json_object_get(root, "a"), 0), "secret 1");
+    jx_wipe(root);
+    assert_int_equal(left_behind, 0);
+    assert_string_equal(json_string_value(shared), "a shared secret");
+    json_decref(shared);
+    assert_int_equal(left_behind, 1); /* so it would have been seen */
+    jx_wipe(NULL);
+    json_set_alloc_funcs(malloc, free);
+}
+
+static void no_memory_for_the_first_buffer(void **state)
+{
+    struct err_info info = {.text = ""};
+    json_t *root = NULL;
+    (void)state;
+    json_set_alloc_funcs(take, give);
+    taken = 0;
+    fails_at = 1;
+    assert_int_equal(jx_parse("{}", 2, &root, &info), ERR_NOMEM);
+    assert_int_equal(taken, 1);
+    assert_null(root);
+    assert_string_equal(info.text, "no memory to read JSON");
+    json_set_alloc_funcs(malloc, free);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +270,8 @@ int main(void)
         cmocka_unit_test(texts_that_must_fit),
         cmocka_unit_test(objects),
         cmocka_unit_test(members),
+        cmocka_unit_test(secrets_are_wiped),
+        cmocka_unit_test(no_memory_for_the_first_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
