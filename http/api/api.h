@@ -8,6 +8,9 @@
  * within a minute gets 429 for API_LOCKED_S, without the key being looked at. Without a key in the
  * configuration every admin route is 401.
  *
+ * A core that joins shows a token instead of a key, over TLS only; wrong tokens are counted as wrong keys are,
+ * in a table of their own, and answered alike. A core that wants another certificate comes with the one it has.
+ *
  * Errors are {"error":{"id","message"}}; which ids there are docs/openapi.yaml says. No reply holds a
  * secret. An error of the store is 503 (unavailable, busy), 504 (a write of which nobody knows whether
  * it was carried out) or 500, with a message of ours; what it said itself is in the log.
@@ -62,8 +65,9 @@ struct api_ready {
     const char *reason; /* why not, in a sentence for operators; NULL when ready */
 };
 
-/* CERT and CA are PEM, borrowed until it returns; NULL on errors. ERR_DENIED: that core gets none (INFO says
- * why), ERR_MALFORMED: the request is none; else it may go through later. */
+/* CERT and CA are PEM, borrowed until it returns; NULL on errors. ERR_DENIED: that core gets none,
+ * ERR_MALFORMED: the request is none; INFO, which the core is told, says why. Else it may go through later. INFO
+ * is NULL on ERR_OK. */
 typedef void api_signed_cb(void *cb_ctx, enum err e, const struct err_info *info, const char *cert,
                            const char *ca);
 

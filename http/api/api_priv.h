@@ -22,6 +22,7 @@ struct api {
     struct failures *failures;     /* owned: wrong admin keys */
     struct failures *ack_failures; /* owned: wrong tokens */
     size_t jobs;                   /* under way */
+    unsigned acks;                 /* of these, cores that show their tokens */
     struct api_renewal *renewals;  /* borrowed: jobs that want a node's certificate (node_cert.c) */
     struct log_limit store_failed, locked_out, tokens_locked_out, token_refused, node_refused;
 };

@@ -10,6 +10,9 @@
 
 #include "cluster/token.h"
 
+/* At a time: strangers may ask, and each asks the store to write. The other routes' share of what the server
+ * lends (http_limits.requests) is not theirs. */
+#define ACKS_MAX            32
 #define LOG_EVERY_MS        1000
 #define LOCKED_LOG_EVERY_MS 10000
 
@@ -22,6 +25,12 @@ struct ack {
     char fingerprint[BODY_FINGERPRINT_MAX + 1];
     char from[HTTP_PEER_MAX];
 };
+
+static void end(struct ack *ack)
+{
+    ack->job.api->acks--;
+    api_end(&ack->job);
+}
 
 /* ---- what is refused ------------------------------------------------------------------------- */
 
@@ -103,7 +112,7 @@ static void on_cores(void *ctx, enum err e, const struct err_info *info,
     } else {
         api_store_error(&ack->job, e, info, API_READ); /* asked again it gets the rest */
     }
-    api_end(&ack->job);
+    end(ack);
 }
 
 /* ---- the token --------------------------------------------------------------------------------- */
@@ -118,7 +127,7 @@ static void on_let_in(struct ack *ack, enum store_acked how)
     if (api_has_store(&ack->job, &env)) {
         store_cores_list(env.store, on_cores, ack);
     } else {
-        api_end(&ack->job);
+        end(ack);
     }
 }
 
@@ -138,17 +147,22 @@ static void on_acked(void *ctx, enum err e, const struct err_info *info, enum st
     } else {
         refuse(ack->job.api, ack->job.request, ack->core, outcome_text(how));
     }
-    api_end(&ack->job);
+    end(ack);
 }
 
 static void show(struct api *a, struct http_request *r, const struct body_ack *wish,
                  const char *hash)
 {
     struct api_env env;
+    if (a->acks >= ACKS_MAX) {
+        http_reply_error(r, 503, "busy", API_RETRY_S, "too many cores at a time; try again");
+        return;
+    }
     struct ack *ack = api_start(a, r, sizeof *ack, &env);
     if (ack == NULL) {
         return;
     }
+    a->acks++;
     snprintf(ack->core, sizeof ack->core, "%s", wish->core);
     snprintf(ack->fingerprint, sizeof ack->fingerprint, "%s", wish->fingerprint);
     snprintf(ack->from, sizeof ack->from, "%s", http_request_peer(r));

@@ -180,6 +180,35 @@ static void the_store_closes_in_between(void **state)
     web_expect(&w, "PUT", "/system/admin/users/al", "{\"core\":\"Core-A\"}", 503, "unavailable");
 }
 
+/* ---- acks ----------------------------------------------------------------------------------- */
+
+/* Strangers can ask for it; so they are given a part of what the server has, and the rest goes on. */
+static void too_many_acks(void **state)
+{
+    enum { MAX = 32 };
+    const struct web_ask ask = {
+        .method = "POST", .target = "/system/admin/cores/ack", .body = ack, .key = ""};
+    struct web_got got[MAX];
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        reset();
+        fake.hold = true;
+        for (unsigned i = 0; i < MAX; i++) {
+            web_start(&w, &ask, &got[i]);
+        }
+        web_until(&w, &fake.ops, MAX);
+        web_expect_ask(&w, &ask, 503, "\"busy\"");
+        web_expect(&w, "GET", "/healthz", NULL, 200, "\"ok\"");
+        fake.acked = round == 0 ? STORE_ACKED : STORE_ACK_UNKNOWN;
+        release();
+        for (unsigned i = 0; i < MAX; i++) {
+            web_wait(&w, &got[i]);
+            assert_int_equal(got[i].status, round == 0 ? 200 : 401);
+            web_got_free(&got[i]);
+        }
+    }
+}
+
 /* ---- a node's certificate ------------------------------------------------------------------------ */
 
 static const struct web_ask node_wish = {
@@ -527,6 +556,7 @@ int main(void)
         WITH(every_error_at_every_step),
         WITH(without_a_store),
         WITH(the_store_closes_in_between),
+        WITH(too_many_acks),
         WITH(a_node_asks_and_the_store_fails),
         WITH(a_node_that_leaves),
         WITH(a_renewal_that_is_not_stored),
