@@ -172,6 +172,33 @@ static void serial_numbers(void **state)
 
 /* ---- when ---------------------------------------------------------------------------------- */
 
+/* The certificate is there some time before it is known that its key is, too. */
+static void not_before_the_handshake_is_over(void **state)
+{
+    struct tls_peer who;
+    struct tls_made *m = MAKE(.issuer = ca, .subject = "core-b");
+    uint8_t octet;
+    const uint8_t *out;
+    (void)state;
+    assert_true(X509_sign(m->x, ca->key, EVP_sha256()) > 0);
+    tls_made_write(m);
+    conn = tls_conn_new(context, TLS_USE_PLAIN);
+    p = tls_peer_new(&(struct tls_peer_options){.version = TLS1_2_VERSION, .cert = m});
+    for (int i = 0; i < 9000 && tls_conn_state(conn) == TLS_HANDSHAKE; i++) {
+        assert_false(tls_conn_peer(conn, &who));
+        (void)SSL_do_handshake(p->ssl);
+        if (BIO_read(p->out, &octet, 1) == 1) {
+            assert_int_equal(tls_conn_feed(conn, &octet, 1), ERR_OK);
+        }
+        size_t n = tls_conn_out(conn, &out);
+        BIO_write(p->in, out, (int)n);
+        tls_conn_sent(conn, n);
+    }
+    assert_true(tls_conn_peer(conn, &who));
+    part();
+    tls_made_free(m);
+}
+
 static void before_and_after(void **state)
 {
     struct tls_peer who;
@@ -224,8 +251,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_that_are_none), cmocka_unit_test(several_names),
-        cmocka_unit_test(serial_numbers),      cmocka_unit_test(before_and_after),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(serial_numbers),      cmocka_unit_test(not_before_the_handshake_is_over),
+        cmocka_unit_test(before_and_after),    cmocka_unit_test(memory_runs_out),
     };
     openssl_memory_init();
     return cmocka_run_group_tests(tests, make_all, free_all);
