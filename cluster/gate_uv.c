@@ -43,6 +43,21 @@ static void on_note_back(struct loop_msg *msg)
     }
 }
 
+static void log_note(const struct gate_note *n)
+{
+    const struct gate_said *s = &n->said;
+    int64_t others = (int64_t)n->unlogged - 1;
+    if (n != &n->gate->refused) {
+        LOG_WARN(TAG, "rqlited takes no connection", LOG_S("why", s->why),
+                 LOG_N("suppressed", others));
+        return;
+    }
+    /* Each node that joins asks without one first, whether this is an HTTP port by mistake. */
+    bool certified = strncmp(s->why, "the certificate ", 16) == 0;
+    LOG_AT(certified ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, TAG, "refused at the Raft port",
+           LOG_S("client", s->client), LOG_S("why", s->why), LOG_N("suppressed", others));
+}
+
 /* On the owner's loop. */
 static void on_note(struct loop_msg *msg)
 {
@@ -55,13 +70,7 @@ static void on_note(struct loop_msg *msg)
         snprintf(g->last_refusal, sizeof g->last_refusal, "%s: %s", s->client, s->why);
     }
     if (log_limit_pass(&n->limit, (int64_t)uv_now(g->owner), LOG_MS, &held)) {
-        if (n == &g->refused) {
-            LOG_WARN(TAG, "refused at the Raft port", LOG_S("client", s->client),
-                     LOG_S("why", s->why), LOG_N("suppressed", n->unlogged - 1));
-        } else {
-            LOG_WARN(TAG, "rqlited takes no connection", LOG_S("why", s->why),
-                     LOG_N("suppressed", n->unlogged - 1));
-        }
+        log_note(n);
         n->unlogged = 0;
     }
     if (!g->stopping) {
