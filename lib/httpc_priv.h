@@ -1,6 +1,7 @@
-/* What the two halves of the HTTP client share. httpc_curl.c owns the loop's side: the queue, the
+/* What the parts of the HTTP client share. httpc_curl.c owns the loop's side: the queue, the
  * sockets, the timers, the order of ends. httpc_call_curl.c owns one request: what libcurl is told,
- * what is kept of the reply, and what libcurl's verdict means.
+ * what is kept of the reply, and what libcurl's verdict means. httpc_settings_sys.c owns what all
+ * requests have in common.
  */
 #ifndef LIB_HTTPC_PRIV_H
 #define LIB_HTTPC_PRIV_H
@@ -54,6 +55,11 @@ struct httpc_settings {
     char *cert_file, *key_file; /* NULL: nothing is shown */
     char *pins;                 /* as libcurl wants them; NULL: it goes by the CA */
 };
+
+/* Copies, and reads ca_file; what there is on an error is for httpc_settings_fini(), too. */
+enum err httpc_settings_init(struct httpc_settings *s, const struct httpc_options *o,
+                             struct err_info *info) MUST_USE;
+void httpc_settings_fini(struct httpc_settings *s);
 
 /* Makes CALL->easy out of REQUEST. On an error CALL->info says why. */
 enum err httpc_call_prepare(struct httpc_call *call, const struct httpc_settings *settings,

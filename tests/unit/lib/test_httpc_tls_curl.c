@@ -411,54 +411,6 @@ static void a_pinned_key_and_a_certificate(void **state)
     expect_words(ERR_OK, "node\n");
 }
 
-static void on_closed(void *count)
-{
-    ++*(unsigned *)count;
-}
-
-static void pins_that_are_none(void **state)
-{
-    unsigned opened = 0, closed = 0;
-    static const char a[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    const struct {
-        struct httpc_options options;
-        enum err e;
-    } rows[] = {
-        {{.pins = (const char *const[]){a}, .pins_count = 1}, ERR_OK},
-        {{.pins = (const char *const[]){a, a, a, a}, .pins_count = 4}, ERR_OK},
-        {{.pins = (const char *const[]){a, a, a, a, a}, .pins_count = 5}, ERR_LIMIT},
-        {{.pins = (const char *const[]){a, ""}, .pins_count = 2}, ERR_MALFORMED},
-        {{.pins = (const char *const[]){a + 1}, .pins_count = 1}, ERR_MALFORMED},
-        {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
-          .pins_count = 1},
-         ERR_MALFORMED}, /* 33 octets */
-        {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB="},
-          .pins_count = 1},
-         ERR_MALFORMED}, /* bits that are left over */
-        {{.pins = (const char *const[]){"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;AAAAA="},
-          .pins_count = 1},
-         ERR_MALFORMED},
-        {{.pins = (const char *const[]){"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
-          .pins_count = 1},
-         ERR_MALFORMED},
-        {{.pins = (const char *const[]){a}, .pins_count = 1, .ca_file = "x"}, ERR_CONFLICT},
-        {{.cert_file = "x"}, ERR_CONFLICT},
-        {{.key_file = "x"}, ERR_CONFLICT},
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct httpc *c = NULL;
-        struct err_info info = {.text = ""};
-        assert_int_equal(httpc_open(&t.loop, &rows[i].options, &c, &info), rows[i].e);
-        assert_int_equal(c != NULL, rows[i].e == ERR_OK);
-        assert_int_equal(info.text[0] == '\0', rows[i].e == ERR_OK);
-        if (c != NULL) {
-            httpc_close(c, on_closed, &closed);
-            httpc_fixture_until(&t, &closed, ++opened);
-        }
-    }
-}
-
 /* ---- others -------------------------------------------------------------------------------- */
 
 static void old_versions_are_refused(void **state)
@@ -528,7 +480,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_pair_is_used_by_the_next_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pinned_key, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pinned_key_and_a_certificate, setup, teardown),
-        cmocka_unit_test_setup_teardown(pins_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(old_versions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(peers_that_do_not_speak_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(authorities_that_are_none, setup, teardown),
