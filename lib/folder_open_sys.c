@@ -52,9 +52,13 @@ static enum err start(const char *path, const struct folder_gate *gate, struct f
 {
     *out = (struct folder){.gate = gate, .fd = -1};
     int n = snprintf(out->path, sizeof out->path, "%s", path);
-    return n <= 0 || (size_t)n >= sizeof out->path
-               ? err_set(info, ERR_LIMIT, "path too long, or empty: %s", path)
-               : ERR_OK;
+    if (n <= 0 || (size_t)n >= sizeof out->path) {
+        return err_set(info, ERR_LIMIT, "path too long, or empty: %s", path);
+    }
+    while (n > 1 && out->path[n - 1] == '/') {
+        out->path[--n] = '\0';
+    }
+    return ERR_OK;
 }
 
 /* Whoever may write in it can put something of theirs in the place of what is ours. */
@@ -112,6 +116,24 @@ static enum err sync_above(const struct folder *f, const char *path, struct err_
     return e;
 }
 
+/* What has just been made, and no link that somebody has put in its place. */
+static enum err dress(const struct folder *f, const char *path, mode_t mode, struct err_info *info)
+{
+    enum err e = ERR_OK;
+    int fd = stopped(f, "open") ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return folder_fail(f, NULL, "open", info);
+    }
+    if (stopped(f, "fchmod") || fchmod(fd, mode) != 0) { /* the umask may have taken bits */
+        e = folder_fail(f, NULL, "set the mode of", info);
+    } else if (geteuid() == 0 && f->uid != 0 &&
+               (stopped(f, "fchown") || fchown(fd, f->uid, f->gid) != 0)) {
+        e = folder_fail(f, NULL, "set the owner of", info);
+    }
+    close(fd);
+    return e;
+}
+
 /* One that was there is left alone. */
 static enum err make_one(const struct folder *f, const char *path, mode_t mode,
                          struct err_info *info)
@@ -119,14 +141,8 @@ static enum err make_one(const struct folder *f, const char *path, mode_t mode,
     if (stopped(f, "mkdir") || mkdir(path, mode) != 0) {
         return errno == EEXIST ? ERR_OK : folder_fail(f, NULL, "make", info);
     }
-    if (stopped(f, "fchmod") || chmod(path, mode) != 0) { /* the umask may have taken bits */
-        return folder_fail(f, NULL, "set the mode of", info);
-    }
-    if (geteuid() == 0 && f->uid != 0 &&
-        (stopped(f, "fchown") || lchown(path, f->uid, f->gid) != 0)) {
-        return folder_fail(f, NULL, "set the owner of", info);
-    }
-    return sync_above(f, path, info);
+    enum err e = dress(f, path, mode, info);
+    return e == ERR_OK ? sync_above(f, path, info) : e;
 }
 
 /* And those above it, from the first that is not there. */
