@@ -72,7 +72,7 @@ static uint64_t client_of(const struct sockaddr_storage *from, char text[INET6_A
     if (from->ss_family == AF_INET6) {
         memcpy(&a, v6->sin6_addr.s6_addr + 12, sizeof a);
     } else {
-        a = v4->sin_addr;
+        memcpy(&a, &v4->sin_addr, sizeof a);
     }
     inet_ntop(AF_INET, &a, text, INET6_ADDRSTRLEN);
     return a.s_addr;

@@ -93,7 +93,7 @@ struct gate_note {
     struct gate_said said; /* belongs to where the note is */
     bool away;             /* the thread's, as the next */
     struct gate_said next;
-    struct log_limit limit; /* the owner's, as the next */
+    struct log_limit limit[2]; /* the owner's, as the next; the second of what is worth a warning */
     uint64_t unlogged;
 };
 

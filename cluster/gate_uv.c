@@ -43,19 +43,31 @@ static void on_note_back(struct loop_msg *msg)
     }
 }
 
-static void log_note(const struct gate_note *n)
+/* Strangers are none of the operator's worries, and each node that joins is one at first: it asks without a
+ * certificate whether this is an HTTP port by mistake. One that is no good may be a node's. */
+static bool is_worry(const struct gate_note *n)
+{
+    return n != &n->gate->refused || strncmp(n->said.why, "the certificate ", 16) == 0;
+}
+
+static void log_note(struct gate_note *n)
 {
     const struct gate_said *s = &n->said;
-    int64_t others = (int64_t)n->unlogged - 1;
-    if (n != &n->gate->refused) {
-        LOG_WARN(TAG, "rqlited takes no connection", LOG_S("why", s->why),
-                 LOG_N("suppressed", others));
+    bool worry = is_worry(n);
+    uint64_t held;
+    n->unlogged += s->count;
+    if (!log_limit_pass(&n->limit[worry], (int64_t)uv_now(n->gate->owner), LOG_MS, &held)) {
         return;
     }
-    /* Each node that joins asks without one first, whether this is an HTTP port by mistake. */
-    bool certified = strncmp(s->why, "the certificate ", 16) == 0;
-    LOG_AT(certified ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, TAG, "refused at the Raft port",
-           LOG_S("client", s->client), LOG_S("why", s->why), LOG_N("suppressed", others));
+    int64_t others = (int64_t)n->unlogged - 1;
+    n->unlogged = 0;
+    if (n == &n->gate->refused) {
+        LOG_AT(worry ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, TAG, "refused at the Raft port",
+               LOG_S("client", s->client), LOG_S("why", s->why), LOG_N("suppressed", others));
+    } else {
+        LOG_WARN(TAG, "rqlited takes no connection", LOG_S("why", s->why),
+                 LOG_N("suppressed", others));
+    }
 }
 
 /* On the owner's loop. */
@@ -64,15 +76,10 @@ static void on_note(struct loop_msg *msg)
     struct gate_note *n = (struct gate_note *)((char *)msg - offsetof(struct gate_note, there));
     struct gate *g = n->gate;
     const struct gate_said *s = &n->said;
-    uint64_t held;
-    n->unlogged += s->count;
     if (n == &g->refused) {
         snprintf(g->last_refusal, sizeof g->last_refusal, "%s: %s", s->client, s->why);
     }
-    if (log_limit_pass(&n->limit, (int64_t)uv_now(g->owner), LOG_MS, &held)) {
-        log_note(n);
-        n->unlogged = 0;
-    }
+    log_note(n);
     if (!g->stopping) {
         loop_box_send(&g->box, &n->back);
     }
