@@ -69,7 +69,7 @@ static void write_time(int64_t time_ms, char out[32])
 enum err authority_check_dates(const X509 *x, int64_t now_ms, const char *what,
                                struct err_info *info)
 {
-    int64_t from_ms, until_ms;
+    int64_t from_ms = 0, until_ms = 0;
     char when[32], now[32];
     enum err e = read_dates(x, &from_ms, &until_ms, info);
     if (e != ERR_OK) {

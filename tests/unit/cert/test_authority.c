@@ -394,9 +394,9 @@ static void a_compressed_point_is_written_whole(void **state)
 
 static void what_is_no_request_is_refused(void **state)
 {
-    static const char *const wrong[] = {"", "x", "-----BEGIN CERTIFICATE REQUEST-----\n",
-                                        "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"
-                                        "-----END CERTIFICATE REQUEST-----\n"};
+    static const char *const wrong[] = {
+        "", "x", "-----BEGIN CERTIFICATE REQUEST-----\n",
+        "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"};
     static char big[CERT_REQUEST_MAX + 2];
     struct cert_node_wish wish = wish_for(core_b, 4);
     char *cert = NULL;
