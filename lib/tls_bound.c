@@ -8,7 +8,9 @@
  *
  * A ClientHello is what a record of the handshake holds as long as the version is not 1.2: in 1.3 all
  * else from a client is encrypted, as application data. In 1.2 what follows is short, or OpenSSL does
- * not take it.
+ * not take it. Certificates have a bound of their own (TLS_PEER_CHAIN_MAX), in either version. What a
+ * server says to a client of ours is counted in the same way, a ServerHello for a ClientHello; whom we
+ * dial may make us hold somewhat more, up to 128 KiB for one message.
  */
 #include "buf.h"
 #include "tls_priv.h"

@@ -370,6 +370,21 @@ static void whom_a_client_believes(void **state)
     tls_client_unref(c);
 }
 
+static void a_chain_without_end(void **state)
+{
+    struct tls_made *m = MAKE(.issuer = ca, .names = "DNS:core-a.example");
+    struct tls_client *c = client_of(ca, NULL);
+    (void)state;
+    while (strlen(m->cert) * 3 / 4 < TLS_PEER_CHAIN_MAX * 5 / 4) { /* base64 */
+        tls_made_append(m, other);
+    }
+    for (size_t v = 0; v < COUNT(versions); v++) {
+        assert_string_equal(served_by(c, m, versions[v], NULL), "excessive message size");
+    }
+    tls_made_free(m);
+    tls_client_unref(c);
+}
+
 static void what_is_too_old_is_refused(void **state)
 {
     struct tls_client *c = client_of(ca, NULL);
@@ -494,6 +509,7 @@ int main(void)
         cmocka_unit_test(the_name_must_be_the_servers),
         cmocka_unit_test(what_is_asked_for),
         cmocka_unit_test(whom_a_client_believes),
+        cmocka_unit_test(a_chain_without_end),
         cmocka_unit_test(what_is_too_old_is_refused),
         cmocka_unit_test(a_server_that_does_not_speak_tls),
         cmocka_unit_test(texts_that_are_no_authority),
