@@ -1,4 +1,15 @@
-/* The texts of a bundle: their names in the JSON, their places in the struct, their rules. */
+/* The texts of a bundle: their names in the JSON, their places in the struct, their rules. All of it:
+ *
+ *   { "version": 4, "issuedAt": TIME, "expiresAt": TIME,                            (expiresAt: version 4)
+ *     "cluster": { "domain" ("": DNSless), "ackUrl", "joinToken", "ca": { "certPem" },
+ *                  "issuer", "ackPins": [..], "members": [ { "id", "ip", "ipv6" } ] },     (these: 4)
+ *     "node": { "id", "ip", "ipv6" (4), "hosting", "url", "certPem", "keyPem" },
+ *     "platformSecrets": { "auth": { "adminAccessKey", "filesReadTokenSecret" },
+ *                          "letsEncrypt": { "atRestKey" (2), "atRestKeys": [..] (4: all, in order) },
+ *                          "platform": { "piiHmacKey" } (3) },
+ *     "rqlite": { "raftPort", "httpPort" },
+ *     "config": { SECTION: {..} } }                                                   (version 4)
+ */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

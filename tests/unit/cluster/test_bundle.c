@@ -209,6 +209,8 @@ static bool says_the_same(const char *text, size_t len, size_t at, char now)
     return text[at] == '\n' && is_white(now) && !ends_a_mark;
 }
 
+#define STEP (TESTS_THREAD_SANITIZED ? 7 : 1) /* octets; of one thread it has nothing to say */
+
 static void every_octet_of_the_text_counts(void **state)
 {
     static const uint8_t flips[] = {1, 2, 4, 8, 16, 32, 64, 128, 3, 7, 0x2a, 0xff};
@@ -218,7 +220,7 @@ static void every_octet_of_the_text_counts(void **state)
     bundle_fixture(&b);
     char *text = bundle_fixture_text(&b);
     size_t len = strlen(text);
-    for (size_t at = 0; at < len; at++) {
+    for (size_t at = 0; at < len; at += STEP) {
         for (size_t i = 0; i < sizeof flips; i++) {
             char was = text[at], now = (char)(was ^ flips[i]);
             bool expect = says_the_same(text, len, at, now);
@@ -236,12 +238,11 @@ static void every_octet_of_the_text_counts(void **state)
         }
     }
     /* Not armour; not what was sealed; another version of the envelope. */
-    assert_true(refused[ERR_MALFORMED] > len && refused[ERR_DENIED] > len &&
-                refused[ERR_LIMIT] > 0);
-    assert_true(same > 0 && same <= 3 * (len / 64));
+    assert_true(refused[ERR_MALFORMED] > len / STEP && refused[ERR_DENIED] > len / STEP);
+    assert_true(STEP > 1 || (refused[ERR_LIMIT] > 0 && same > 0 && same <= 3 * (len / 64)));
     assert_true(opens(text, len));
-    printf("%zu octets, %zu changes: %zu refused, %zu of white space\n", len, len * sizeof flips,
-           len * sizeof flips - same, same);
+    print_message("%zu octets: %zu changes refused, %zu of white space taken\n", len,
+                  refused[ERR_MALFORMED] + refused[ERR_DENIED] + refused[ERR_LIMIT], same);
     free(text);
     bundle_free(&b);
 }
