@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "cert/covers.h"
 #include "cert/csr.h"
 #include "cluster/node_sys.h"
 #include "db_join.h"
@@ -46,32 +47,48 @@ static enum err sign(const struct ca *ca, const struct cert_key *key,
     return e;
 }
 
+/* What a certificate is to name; some of the texts are its own. */
+struct name_list {
+    const char *items[NAMES_MAX];
+    size_t count;
+    char label[WIRE_LABEL_MAX + 1];
+    char host[WIRE_LABEL_MAX + 1 + WIRE_NAME_TEXT_MAX];
+};
+
+static void add_name(struct name_list *list, const char *name)
+{
+    if (name != NULL) {
+        list->items[list->count++] = name;
+    }
+}
+
+static void list_names(const struct pair_names *names, struct name_list *out)
+{
+    *out = (struct name_list){.count = 0};
+    if (strlen(names->id) <= WIRE_LABEL_MAX) { /* names are in lower case, whatever the id is */
+        wire_name_fold((uint8_t *)out->label, (const uint8_t *)names->id, strlen(names->id));
+    }
+    add_name(out, out->label);
+    if (names->domain != NULL) {
+        snprintf(out->host, sizeof out->host, "%s.%s", out->label, names->domain);
+        add_name(out, out->host);
+    }
+    add_name(out, names->ip);
+    add_name(out, names->ipv6);
+}
+
 enum err pair_new(const struct ca *ca, const struct pair_names *names, int64_t now_ms,
                   struct pair *out, struct err_info *info)
 {
-    char host[WIRE_LABEL_MAX + 1 + WIRE_NAME_TEXT_MAX];
-    char label[WIRE_LABEL_MAX + 1] = "";
-    const char *list[NAMES_MAX] = {label};
-    struct cert_node_wish wish = {.id = names->id,
-                                  .names = list,
-                                  .names_count = 1,
-                                  .now_ms = now_ms,
-                                  .lifetime_s = lifetime_s()};
+    struct name_list list;
     struct cert_key *key = NULL;
+    list_names(names, &list);
+    const struct cert_node_wish wish = {.id = names->id,
+                                        .names = list.items,
+                                        .names_count = list.count,
+                                        .now_ms = now_ms,
+                                        .lifetime_s = lifetime_s()};
     *out = (struct pair){.cert_pem = NULL};
-    if (strlen(names->id) <= WIRE_LABEL_MAX) { /* names are in lower case, whatever the id is */
-        wire_name_fold((uint8_t *)label, (const uint8_t *)names->id, strlen(names->id));
-    }
-    if (names->domain != NULL) {
-        snprintf(host, sizeof host, "%s.%s", label, names->domain);
-        list[wish.names_count++] = host;
-    }
-    if (names->ip != NULL) {
-        list[wish.names_count++] = names->ip;
-    }
-    if (names->ipv6 != NULL) {
-        list[wish.names_count++] = names->ipv6;
-    }
     enum err e = cert_key_new(&key, info);
     if (e == ERR_OK) {
         e = sign(ca, key, &wish, &out->cert_pem, info);
@@ -159,11 +176,21 @@ static int take_lock(const struct cli *cli, struct holder *h)
     return CLI_OK;
 }
 
-/* Of this core, of this CA, and valid. */
+static struct pair_names own_names(const struct config *c)
+{
+    return (struct pair_names){
+        .id = c->core.id, .domain = c->dns.domain_text, .ip = c->core.ip, .ipv6 = c->core.ipv6};
+}
+
+/* Of this core, with the names and addresses that it has now, of this CA, and valid. */
 static bool is_good(const struct config *c, const struct ca *ca, const struct node_material *m,
                     int64_t now_ms)
 {
+    const struct pair_names names = own_names(c);
+    struct name_list list;
+    list_names(&names, &list);
     return strcmp(m->info.id, c->core.id) == 0 &&
+           cert_covers(m->cert_pem, strlen(m->cert_pem), list.items, list.count) &&
            cert_node_verify(m->cert_pem, strlen(m->cert_pem), ca->cert_pem, strlen(ca->cert_pem),
                             now_ms, NULL) == ERR_OK;
 }
@@ -171,8 +198,7 @@ static bool is_good(const struct config *c, const struct ca *ca, const struct no
 static enum err new_own_pair(const struct config *c, struct holder *h, int64_t now_ms,
                              struct err_info *info)
 {
-    const struct pair_names names = {
-        .id = c->core.id, .domain = c->dns.domain_text, .ip = c->core.ip, .ipv6 = c->core.ipv6};
+    const struct pair_names names = own_names(c);
     struct pair pair;
     enum err e = pair_new(&h->ca, &names, now_ms, &pair, info);
     if (e != ERR_OK) {

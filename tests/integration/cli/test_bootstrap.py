@@ -190,6 +190,20 @@ def test_an_expired_certificate_is_replaced_and_a_good_one_is_not():
     assert bootstrap(d, "init-ca-holder", "--json").json()["certCreated"] is False
 
 
+@pytest.mark.parametrize("change", [{"core": {"ip": "192.0.2.9"}}, {"core": {"ipv6": "2001:db8::9"}},
+                                    {"dns": {"domain": "other.example.com"}}, {"core": {"id": "core-n"}}])
+def test_a_certificate_names_what_the_core_is_now(change):
+    """Nodes are verified by the address that they are dialled by: with another one, another certificate."""
+    d = platform()
+    bootstrap(d, "init-ca-holder")
+    old = node_cert(d)
+    d.config = harness.merged(d.config, change)
+    d.write_config()
+    assert bootstrap(d, "init-ca-holder", "--json").json()["certCreated"] is True
+    assert node_cert(d).serial_number != old.serial_number
+    assert bootstrap(d, "init-ca-holder", "--json").json()["certCreated"] is False
+
+
 def test_half_a_ca_is_refused():
     d = platform()
     bootstrap(d, "init-ca-holder")

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "cert/authority.h"
 #include "tls_peer.h"
 
 #define DEADLINE_MS 20000
@@ -221,6 +222,23 @@ static void the_name_decides_which_is_shown(void **state)
     tls_made_free(b);
 }
 
+/* RFC 7469 §2.4, by the PEM reader's way to it. */
+static void the_public_key_is_told(void **state)
+{
+    static const char *const kinds[] = {"EC P-256", "RSA 2048"};
+    char pin[CERT_PIN];
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct tls_made *m =
+            tls_make(&(struct tls_make){.key = kinds[i], .names = "DNS:a.example"});
+        show((const struct tls_made *const[]){m}, 1);
+        look("a.example", NULL);
+        assert_int_equal(cert_pin(m->cert, strlen(m->cert), pin, NULL), ERR_OK);
+        assert_string_equal(t.seen.pin, pin);
+        tls_made_free(m);
+    }
+}
+
 static void what_is_expired_is_seen_all_the_same(void **state)
 {
     struct tls_made *old =
@@ -347,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_leaf_is_told_by_its_fingerprint_and_number),
         TEST(the_name_decides_which_is_shown),
+        TEST(the_public_key_is_told),
         TEST(what_is_expired_is_seen_all_the_same),
         TEST(a_protocol_that_is_not_spoken_is_refused),
         TEST(an_acme_identifier_is_read),
