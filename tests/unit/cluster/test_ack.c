@@ -258,8 +258,8 @@ static void an_answer_that_is_none_is_told(void **state)
         "{\"ok\":true,\"coreId\":\"core-b\",\"cluster\":{\"cores\":[]}}",
         "{\"ok\":true,\"coreId\":\"core-b\",\"cluster\":{\"cores\":[1],\"lscIps\":[]}}",
         "{\"ok\":true,\"coreId\":\"core-b\",\"cluster\":{\"cores\":[{}],\"lscIps\":[]}}",
-        "{\"ok\":true,\"coreId\":\"core-b\",\"cluster\":{\"cores\":[{\"id\":\"a\",\"url\":1}],"
-        "\"lscIps\":[]}}",
+        ("{\"ok\":true,\"coreId\":\"core-b\",\"cluster\":{\"cores\":[{\"id\":\"a\",\"url\":1}],"
+         "\"lscIps\":[]}}"),
         "{\"ok\":true,\"coreId\":\"core-b\",\"cluster\":{\"cores\":[],\"lscIps\":[1]}}",
     };
     (void)state;

@@ -123,6 +123,7 @@ static void only_whom_the_bundle_names(void **state)
     assert_int_equal(result, ERR_OK);
 
     ends = 0;
+    o.ca_file = s.ca_path;
     o.system_ca = true; /* instead of pins and file */
     finish(&o);
     assert_int_equal(result, ERR_DENIED);
