@@ -197,7 +197,7 @@ static enum err look(uint8_t *octets, size_t len, struct envelope *out, struct e
 enum err seal_phrase_open(const char *phrase, size_t phrase_len, const void *sealed, size_t len,
                           uint8_t **out, size_t *out_len, struct err_info *info)
 {
-    struct envelope v;
+    struct envelope v = {.len = 0};
     uint8_t key[KEY_LEN];
     enum err e = look((uint8_t *)(uintptr_t)sealed, len, &v, info);
     if (e != ERR_OK) {
