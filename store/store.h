@@ -676,6 +676,14 @@ void store_admission_withdraw(struct store *s, const char *core, const char *ip,
 void store_core_retire(struct store *s, const char *id, bool force, int64_t now_ms,
                        store_withdraw_cb *cb, void *ctx);
 
+/* ---- from one engine to the other ------------------------------------------------------------- */
+
+/* All that FROM has and that is to stay (rows, accounts, the ledger of attempts), into S, if S has no rows
+ * yet; or goes on where an import from the same FROM was broken off. ROWS: how many were brought; 0 also if
+ * there was nothing to do. Both stores must stay open until CB. After an error do it again. */
+typedef void store_import_cb(void *ctx, enum err e, const struct err_info *info, uint64_t rows);
+void store_import(struct store *s, struct store *from, store_import_cb *cb, void *ctx);
+
 /* ---- heartbeats: one row per core, outside the feed ------------------------------------------- */
 
 /* What a core tells of itself from time to time. Writing one is no change of the zone: it takes no

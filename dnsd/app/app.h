@@ -91,7 +91,7 @@ struct app {
     bool tls_closing;
     struct certs *certs;     /* owned; NULL: none are managed, or closed */
     struct cluster *cluster; /* owned; NULL: no rqlite of ours, or closed */
-    struct names *names; /* owned: the rules of names */
+    struct names *names;     /* owned: the rules of names */
     uint8_t user_key[USER_KEY_LEN];
     bool has_user_key;
 
@@ -104,6 +104,7 @@ struct app {
     char store_error[512]; /* "": none */
     uv_timer_t store_timer;
     bool opening;
+    bool moved_in;      /* what the embedded store had has been looked at (move.c) */
     bool store_leaving; /* it is about to be closed: nothing new may be started */
     bool feed_busy, feed_again;
     bool reloading, reload_wanted;
@@ -177,6 +178,9 @@ bool beats_apply(struct app *a);
 
 /* The zone differs from what other cores made of the same revision: loads everything anew. */
 void feed_reload(struct app *a);
+
+/* move.c: a core that had the embedded engine brings its rows along, once; then feed_confirm(). */
+void move_in(struct app *a);
 
 /* register.c: this core's own row; feed_registered() when it is there, or cannot be. */
 void register_self(struct app *a);

@@ -447,7 +447,7 @@ static void on_open(void *ctx, enum err e, const struct err_info *info, struct s
     }
     a->store = s;
     store_watch(s, on_change, a);
-    feed_confirm(a);
+    move_in(a);
 }
 
 void feed_confirm(struct app *a)
