@@ -78,6 +78,8 @@ static void who_gets_none(void **state)
         tls_make(&(struct tls_make){.subject = "", .issuer = web_cluster()->ca});
     char serial[41];
     (void)state;
+    suite_add_core("core-a", true, NULL);
+    suite_add_core("core-bb", true, NULL);
     expect(NULL, 401, "\"certificate-required\"");
     expect(b, 403, "\"unknown-core\"");
     expect(nameless, 403, "\"unknown-core\"");
