@@ -73,7 +73,7 @@ static void fill(struct fixture *t)
 static void on_imported(void *ctx, enum err e, const struct err_info *info, uint64_t rows)
 {
     struct fixture *t = ctx;
-    assert_true((info == NULL) == (e == ERR_OK));
+    (void)info;
     t->e = e;
     t->rows = rows;
     t->done = true;
