@@ -68,7 +68,8 @@ struct bundle {
 };
 void bundle_free(struct bundle *b); /* zeroed is fine; wipes */
 
-/* *text is the caller's to free. The version written is BUNDLE_VERSION. What bundle_open() would refuse is not
+/* *text is the caller's to free. The version written is BUNDLE_VERSION; IPv6 addresses are written in their
+ * canonical form (RFC 5952), whatever theirs is. What bundle_open() would refuse is not
  * sealed: ERR_MALFORMED with the member's path, ERR_LIMIT. ERR_NOMEM, ERR_IO. */
 enum err bundle_seal(const struct bundle *b, const char *passphrase, char **text,
                      struct err_info *info) MUST_USE;

@@ -92,6 +92,15 @@ static enum err rule_ipv6(const char *text, struct err_info *info)
                 "an IPv6 address in its canonical form (RFC 5952)");
 }
 
+const char *bundle_field_written(const struct bundle_field *f, const char *text,
+                                 char room[BUNDLE_ADDRESS])
+{
+    struct in6_addr octets;
+    bool other = f->rule == rule_ipv6 && inet_pton(AF_INET6, text, &octets) == 1 &&
+                 inet_ntop(AF_INET6, &octets, room, BUNDLE_ADDRESS) != NULL;
+    return other ? room : text;
+}
+
 /* Only graphic ASCII (RFC 3986 §2), and some host. */
 static enum err rule_url(const char *text, struct err_info *info)
 {

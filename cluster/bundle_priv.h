@@ -29,6 +29,11 @@ extern const struct bundle_section bundle_member; /* of struct bundle_member */
 
 bundle_rule bundle_rule_pin, bundle_rule_secret;
 
+#define BUNDLE_ADDRESS 46 /* the longest address in text, and its NUL */
+/* TEXT as it is written: an IPv6 address, which people write in many ways, in its canonical one (RFC 5952). */
+const char *bundle_field_written(const struct bundle_field *f, const char *text,
+                                 char room[BUNDLE_ADDRESS]);
+
 /* ---- bundle_read.c, bundle_write.c: JSON ------------------------------------------------------- */
 
 /* OUT is overwritten; zeroed after an error. As bundle_open(). */

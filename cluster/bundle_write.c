@@ -38,6 +38,8 @@ static enum err put_fields(json_t *o, const struct bundle_section *s, const void
         const char *text = *(char *const *)(const void *)((const char *)base + f->at);
         text = text == NULL && f->empty_too ? "" : text;
         if (text != NULL) {
+            char room[BUNDLE_ADDRESS];
+            text = bundle_field_written(f, text, room);
             e = is_utf8(text) ? put(o, f->key, json_string(text), info)
                               : err_set(info, ERR_MALFORMED, "%s: not UTF-8", f->key);
         }

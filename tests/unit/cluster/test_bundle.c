@@ -120,6 +120,25 @@ static void the_first_key_at_rest_is_the_key_at_rest(void **state)
     bundle_free(&b);
 }
 
+/* A configuration may have them in any form. */
+static void addresses_become_canonical(void **state)
+{
+    struct bundle b, again;
+    (void)state;
+    bundle_fixture(&b);
+    free(b.node.ipv6);
+    b.node.ipv6 = mem_xstrdup("2001:DB8:0:0::0011");
+    free(b.cluster.members[1].ipv6);
+    b.cluster.members[1].ipv6 = mem_xstrdup("2001:0db8::c");
+    char *text = bundle_fixture_text(&b);
+    assert_int_equal(open_text(text, strlen(text), BUNDLE_FIXTURE_PHRASE, &again), ERR_OK);
+    assert_string_equal(again.node.ipv6, "2001:db8::11");
+    assert_string_equal(again.cluster.members[1].ipv6, "2001:db8::c");
+    free(text);
+    bundle_free(&again);
+    bundle_free(&b);
+}
+
 static void what_would_not_open_is_not_sealed(void **state)
 {
     static const struct {
@@ -596,6 +615,7 @@ int main(void)
         cmocka_unit_test(what_was_sealed_opens),
         cmocka_unit_test(what_may_be_missing_may_be_missing),
         cmocka_unit_test(the_first_key_at_rest_is_the_key_at_rest),
+        cmocka_unit_test(addresses_become_canonical),
         cmocka_unit_test(what_would_not_open_is_not_sealed),
         cmocka_unit_test(a_passphrase_must_be_there_and_bearable),
         cmocka_unit_test(a_bundle_has_a_largest_size),
