@@ -447,7 +447,9 @@ static enum err start_http(struct app *a, struct err_info *info)
 static enum err start(struct app *a, struct err_info *info)
 {
     const struct config *c = &a->config;
-    if (!c->dns.active && c->http.port == 0 && c->http.challenge_port == 0) {
+    /* A core without DNS and API still keeps its part of the cluster's database. */
+    if (!c->dns.active && c->http.port == 0 && c->http.challenge_port == 0 &&
+        !c->storages.engine_rqlite) {
         return err_set(info, ERR_CONFLICT,
                        "there is nothing to do: set dns.active: true and dns.domain, or http.port");
     }

@@ -83,6 +83,13 @@ def test_dnsless(ca, issuers):
     assert process.wait_exit() == 2  # the override wants DNS: told with file and line, before anything
     assert f"{j.override}:2: dns.domain: is missing" in process.log()
     j.untouched()
+    os.unlink(j.override)
+    process = j.spawn()
+    process.wait_log(" rqlited: starting way=join why=\"members are known\"")
+    process.stop()
+    settings = j.settings()
+    assert settings["dns"] == {"active": False} and settings["core"]["url"] == "https://b.example.com"
+    assert settings["dnsLess"] == {"isActive": True}  # not the URL of core-a
 
 
 @pytest.mark.parametrize("wrong", ["ca", "pin", "name", "expired"])
