@@ -196,7 +196,7 @@ static uint16_t free_port(void)
 {
     for (;;) {
         int fds[NODES];
-        struct sockaddr_in a;
+        struct sockaddr_in a = {.sin_family = AF_INET};
         socklen_t len = sizeof a;
         fds[0] = bind_one(1, 0);
         assert_int_equal(getsockname(fds[0], (struct sockaddr *)&a, &len), 0);
