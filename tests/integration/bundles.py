@@ -135,6 +135,19 @@ def seal(bundle, passphrase=PASSPHRASE, log2_n=10):
     return armour(head + AESGCM(_key(fold(passphrase), salt, log2_n)).encrypt(nonce, plain, head))
 
 
+def opened(text, passphrase):
+    """The JSON of a bundle (lib/seal_phrase.h), by other means than ours."""
+    lines = text.splitlines()
+    assert lines[0] == "-----BEGIN DNSD BOOTSTRAP BUNDLE-----"
+    assert lines[-1] == "-----END DNSD BOOTSTRAP BUNDLE-----"
+    assert max(map(len, lines[1:-1])) == 64
+    octets = base64.b64decode("".join(lines[1:-1]), validate=True)
+    version, log2_n, r, p = octets[:4]
+    assert (version, r, p) == (2, 8, 1)
+    key = _key(fold(passphrase), octets[4:20], log2_n)
+    return json.loads(AESGCM(key).decrypt(octets[20:32], octets[32:], octets[:32]))
+
+
 def seal_old(bundle, passphrase=PASSPHRASE):
     """The predecessor's envelope."""
     salt, nonce = os.urandom(16), os.urandom(12)

@@ -2,7 +2,10 @@
 no certificate, another CA's, an expired one, a revoked one. Not in the handshake, not a word of data; the nodes are who they
 were, and the core tells and counts it. A real rqlited with such a certificate cannot join or read either, and one that is
 revoked while it is connected is cut off. The good one is served all the while."""
+import concurrent.futures
 import datetime
+import hashlib
+import json
 import os
 import socket
 import ssl
@@ -13,10 +16,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+import bundles
 import cluster as c
 import harness
 import joined
-from harness import until
+from harness import merged, until
 
 HOUR = datetime.timedelta(hours=1)
 PORTS = {"raft": c.RAFT_PORT, "join": joined.JOIN}
@@ -83,18 +87,20 @@ else:
         def revoke(self, certificate):
             """As the store has it after bootstrap remove-core."""
             now = int(datetime.datetime.now().timestamp() * 1000)
+            number = certificate.serial_number
+            serial = number.to_bytes((number.bit_length() + 7) // 8, "big").hex()
             self[0].execute(
                 "INSERT INTO node_cert(serial, core, fingerprint, issued_ms, expires_ms, revoked_ms, reason) VALUES("
-                f"'{certificate.serial_number:x}', 'core-b', '{certificate.fingerprint(hashes.SHA256()).hex()}',"
+                f"'{serial}', 'core-b', '{certificate.fingerprint(hashes.SHA256()).hex()}',"
                 f" {now}, {now + 3600000}, {now}, 'a test')")
 
-        def dial(self, core, port, papers=None, tls=True):
+        def dial(self, core, port, papers=None, tls=True, source=""):
             """A connection from the stranger's machine; None: it was refused."""
             here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
             try:
                 assert harness.LIBC.setns(self.stranger.net, c.CLONE_NEWNET) == 0
                 try:
-                    raw = socket.create_connection((core.ip, port), timeout=10)
+                    raw = socket.create_connection((core.ip, port), 10, (source, 0))
                 finally:
                     assert harness.LIBC.setns(here, c.CLONE_NEWNET) == 0
             finally:
@@ -114,9 +120,9 @@ else:
                 raw.close()
                 return None
 
-        def answered(self, core, papers, words, port=c.RAFT_PORT):
+        def answered(self, core, papers, words, port=c.RAFT_PORT, source=""):
             """What comes back for WORDS; None: the handshake or the connection ended."""
-            connection = self.dial(core, port, papers)
+            connection = self.dial(core, port, papers, source=source)
             if connection is None:
                 return None
             with connection:
@@ -149,11 +155,9 @@ else:
                                        "revoked"])
     def test_refused_at_the_raft_port(world, which):
         if which == "revoked":
-            serial = f"{world.papers[which][0].serial_number:x}"
             for core in (world[0], world[1]):
                 until("the core knows who is revoked", lambda core=core: world.answered(
                     core, world.papers[which], NODE_WORDS) is None, 15, 0.5)
-            assert serial
         for core in (world[0], world[1]):
             before = core.status()["cluster"]["gate"]
             assert world.answered(core, world.papers[which], NODE_WORDS) is None
@@ -196,6 +200,38 @@ else:
             except (ConnectionError, ssl.SSLError):
                 pass  # a timeout is none of these
         assert world.answered(world[1], papers, NODE_WORDS) is None
+
+    def test_one_winner(world):
+        """Twenty with one token, each from an address of its own, at one moment: one is let in. The same one again
+        is, too, and nobody else; what the others are told is the same for all, whatever is wrong."""
+        bundle = world.bundle(world.stranger)
+        with open(bundle["file"], encoding="ascii") as f:
+            inside = bundles.opened(f.read(), bundle["passphrase"])
+        serves = x509.load_pem_x509_certificate(inside["node"]["certPem"].encode())
+        ack = {"coreId": world.stranger.id, "token": inside["cluster"]["joinToken"],
+               "tlsFingerprint": serves.fingerprint(hashes.SHA256()).hex()}
+        sources = [f"10.77.0.{100 + i}" for i in range(20)]
+        world.stranger.run("ip", "-batch", "-", input="".join(f"addr add {s}/24 dev eth0\n" for s in sources))
+
+        def acked(source, **other):
+            body = json.dumps(merged(ack, other)).encode()
+            got = world.answered(world[0], None, http("/system/admin/cores/ack", body), joined.JOIN, source=source)
+            return got.split(b"\r\n\r\n", 1)
+        for wrong in ({"token": "x" * 43}, {"coreId": "core-b"}, {"tlsFingerprint": "00" * 32}):
+            assert b" 401 " in acked(sources[0], **wrong)[0]
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            replies = dict(zip(sources, pool.map(acked, sources)))
+        won = [source for source, (head, _) in replies.items() if b" 200 " in head]
+        assert len(won) == 1, replies
+        lost = {body for source, (_, body) in replies.items() if source not in won}
+        assert len(lost) == 1 and b"token-invalid" in lost.pop()
+        assert b" 200 " in acked(won[0])[0]
+        assert b" 401 " in acked(next(s for s in sources if s not in won))[0]
+        assert world[0].listed()[world.stranger.id] is False
+        log = world[0].process.log()
+        assert ack["token"] not in log and hashlib.sha256(ack["token"].encode()).hexdigest() not in log
+        done = world[0].bootstrap("revoke-token", world.stranger.id, "--ip", world.stranger.ip)
+        assert "coreInfoDeleted=true" in done.out and world.stranger.id not in world[0].listed()
 
     def test_nothing_has_changed(world):
         a, b = world[0], world[1]
