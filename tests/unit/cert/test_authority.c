@@ -678,8 +678,7 @@ static void what_it_says_is_read(void **state)
     snprintf(line, sizeof line, "%s", info.sha256);
     expect_words("openssl x509 -in node.crt -outform DER | sha256sum",
                  (const char *const[]){line, NULL});
-    snprintf(line, sizeof line, "serial=%s%s\n", strlen(info.serial) % 2 == 0 ? "" : "0",
-             info.serial);
+    snprintf(line, sizeof line, "serial=%s\n", info.serial);
     expect_words("openssl x509 -in node.crt -noout -serial | tr A-F a-f",
                  (const char *const[]){line, NULL});
     assert_int_equal(cert_pin(cert, strlen(cert), pin, &t.info), ERR_OK);

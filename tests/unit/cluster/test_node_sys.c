@@ -516,8 +516,10 @@ static void expect_the_same_command_ends_well(const struct pair *old, const stru
     assert_true(old == NULL || is_new || has_generation(old));
     assert_int_equal(access("tls/.current.new", F_OK), -1);
     assert_int_equal(access("tls/current/.node.key.new", F_OK), -1);
-    assert_int_equal(place_texts(&made.a4.t, true), ERR_OK);
-    assert_true(has_generation(new) && !has_generation(&made.a1));
+    if (t.fail_at % 4 == 0) { /* what was left lying about goes with the next */
+        assert_int_equal(place_texts(&made.a4.t, true), ERR_OK);
+        assert_true(has_generation(new) && !has_generation(&made.a1));
+    }
 }
 
 static void each_call_fails(void **state)
