@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert/covers.h"
 #include "cluster/ca_sys.h"
 #include "cluster_priv.h"
 #include "lib/file_sys.h"
@@ -58,14 +59,28 @@ static bool is_managed(const char *cert_file, const char *tls_dir)
     return same;
 }
 
-enum err cluster_identity_read(const char *ca_file, const char *cert_file, const char *key_file,
-                               const char *tls_dir, struct cluster_identity *out,
-                               struct err_info *info)
+struct reading {
+    struct loop_work work;
+    struct cluster *c; /* borrowed */
+    char *ca_file, *cert_file, *key_file, *tls_dir, *ca_dir;
+    char *names[CLUSTER_NAMES_MAX]; /* that it should have */
+    size_t names_count;
+    struct cluster_identity identity;
+    enum cluster_read when;
+    unsigned number;
+    bool has_ca;
+    enum err e;
+    struct err_info info;
+};
+
+/* Blocks. */
+static enum err read_identity(const struct reading *r, struct cluster_identity *out,
+                              struct err_info *info)
 {
     struct material m = {.ca = NULL};
     struct tls_pair *pair = NULL;
     *out = (struct cluster_identity){.gate = NULL};
-    enum err e = read_material(ca_file, cert_file, key_file, &m, info);
+    enum err e = read_material(r->ca_file, r->cert_file, r->key_file, &m, info);
     if (e == ERR_OK) {
         e = cert_node_read(m.cert, m.cert_len, &out->info, info);
     }
@@ -76,7 +91,9 @@ enum err cluster_identity_read(const char *ca_file, const char *cert_file, const
         e = make_contexts(&m, pair, out, info);
     }
     if (e == ERR_OK) {
-        out->managed = is_managed(cert_file, tls_dir);
+        out->managed = is_managed(r->cert_file, r->tls_dir);
+        out->covers =
+            cert_covers(m.cert, m.cert_len, (const char *const *)r->names, r->names_count);
         out->ca_pem = (char *)m.ca;
         m.ca = NULL;
     } else {
@@ -94,30 +111,18 @@ enum err cluster_identity_read(const char *ca_file, const char *cert_file, const
 
 /* ---- on the loop --------------------------------------------------------------------------- */
 
-struct reading {
-    struct loop_work work;
-    struct cluster *c; /* borrowed */
-    char *ca_file, *cert_file, *key_file, *tls_dir, *ca_dir;
-    struct cluster_identity identity;
-    enum cluster_read when;
-    unsigned number;
-    bool has_ca;
-    enum err e;
-    struct err_info info;
-};
-
 static void read_work(struct loop_work *work)
 {
     struct reading *r = (struct reading *)work;
     r->has_ca = ca_is_here(r->ca_dir);
-    r->e = cluster_identity_read(r->ca_file, r->cert_file, r->key_file, r->tls_dir, &r->identity,
-                                 &r->info);
+    r->e = read_identity(r, &r->identity, &r->info);
 }
 
 static bool is_new(const struct cluster *c, const struct cluster_identity *read)
 {
     return !c->has_identity || strcmp(c->identity.info.sha256, read->info.sha256) != 0 ||
-           strcmp(c->identity.ca_pem, read->ca_pem) != 0 || c->identity.managed != read->managed;
+           strcmp(c->identity.ca_pem, read->ca_pem) != 0 || c->identity.managed != read->managed ||
+           c->identity.covers != read->covers;
 }
 
 static void take(struct cluster *c, struct reading *r)
@@ -162,8 +167,30 @@ static void read_done(struct loop_work *work)
     free(r->key_file);
     free(r->tls_dir);
     free(r->ca_dir);
+    for (size_t i = 0; i < r->names_count; i++) {
+        free(r->names[i]);
+    }
     free(r);
     cluster_done(c);
+}
+
+static void add_name(struct reading *r, const char *name)
+{
+    if (name != NULL) {
+        r->names[r->names_count++] = mem_xstrdup(name);
+    }
+}
+
+static void add_names(struct reading *r, const struct config *config)
+{
+    char host[CERT_ID_MAX + WIRE_NAME_TEXT_MAX];
+    add_name(r, config->core.id);
+    if (config->dns.domain_text != NULL) {
+        snprintf(host, sizeof host, "%.255s.%s", config->core.id, config->dns.domain_text);
+        add_name(r, host);
+    }
+    add_name(r, config->core.ip);
+    add_name(r, config->core.ipv6);
 }
 
 void cluster_read_identity(struct cluster *c, enum cluster_read when)
@@ -183,6 +210,7 @@ void cluster_read_identity(struct cluster *c, enum cluster_read when)
     r->key_file = mem_xstrdup(config->storages.rqlite.key_file);
     r->tls_dir = mem_xstrdup(config->cluster.tls_dir);
     r->ca_dir = mem_xstrdup(config->cluster.ca_path);
+    add_names(r, config);
     r->when = when;
     r->number = ++c->reads;
     c->reading = c->reading || when != CLUSTER_READ_RENEWED;

@@ -23,13 +23,11 @@ struct cluster_identity {
     struct tls_client *client; /* owned */
     struct cert_node_info info;
     char *ca_pem; /* owned */
+    bool covers;  /* it has the names that the configuration gives this core */
     bool managed; /* it lies in cluster.tlsDir: ours to renew */
 };
 void cluster_identity_free(struct cluster_identity *i);
-/* Blocks. The paths are those of the configuration. */
-enum err cluster_identity_read(const char *ca_file, const char *cert_file, const char *key_file,
-                               const char *tls_dir, struct cluster_identity *out,
-                               struct err_info *info) MUST_USE;
+#define CLUSTER_NAMES_MAX 4 /* id, id.domain, IPv4, IPv6 */
 
 enum cluster_renewing {
     RENEW_IDLE,

@@ -26,10 +26,12 @@ static int64_t retry_ms(const struct cluster *c)
     return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
 }
 
+/* A third of its life is left, or the core is called otherwise by now. */
 static bool is_due(const struct cluster *c)
 {
     const struct cert_node_info *info = &c->identity.info;
-    return clk_wall_ms(&clk_system) >= info->not_after_ms - lifetime_ms(info) / 3;
+    return clk_wall_ms(&clk_system) >= info->not_after_ms - lifetime_ms(info) / 3 ||
+           !c->identity.covers;
 }
 
 /* ---- the end of one ------------------------------------------------------------------------ */

@@ -7,8 +7,6 @@
 #include "cluster_priv.h"
 #include "lib/mem.h"
 
-#define NAMES_MAX 4 /* id, id.domain, IPv4, IPv6 */
-
 struct signing {
     struct loop_work work;
     struct cluster *c; /* borrowed */
@@ -16,7 +14,7 @@ struct signing {
     void *cb_ctx;            /* borrowed */
     char *folder, *id, *csr; /* owned */
     size_t csr_len;
-    char *names[NAMES_MAX]; /* owned */
+    char *names[CLUSTER_NAMES_MAX]; /* owned */
     size_t names_count;
     char *cert_pem, *ca_pem; /* owned */
     struct cert_node_info made;
@@ -121,7 +119,7 @@ static void sign_done(struct loop_work *work)
 
 static void add_name(struct signing *s, const char *name)
 {
-    if (name != NULL && s->names_count < NAMES_MAX) {
+    if (name != NULL && s->names_count < CLUSTER_NAMES_MAX) {
         s->names[s->names_count++] = mem_xstrdup(name);
     }
 }

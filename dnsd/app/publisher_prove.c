@@ -133,9 +133,8 @@ static void add_server(struct op *op, const char *kind, const char *name, bool m
         return;
     }
     snprintf(label, sizeof label, "%s %s", kind, name);
-    op->servers[op->servers_count++] =
-        (struct prove_server){
-            .label = mem_xstrdup(label), .address = *address, .may_be_silent = may_be_silent};
+    op->servers[op->servers_count++] = (struct prove_server){
+        .label = mem_xstrdup(label), .address = *address, .may_be_silent = may_be_silent};
 }
 
 static void ask(struct op *op, prove_cb *cb)
