@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,4 +170,17 @@ enum err file_replace(const char *path, const void *bytes, size_t len, unsigned 
     }
     close(folder);
     return e;
+}
+
+void file_replace_leftovers(const char *path)
+{
+    char pattern[4096 + 8];
+    glob_t found;
+    int n = snprintf(pattern, sizeof pattern, "%s.tmp.*", path);
+    if (n > 0 && (size_t)n < sizeof pattern && glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            unlink(found.gl_pathv[i]);
+        }
+        globfree(&found);
+    }
 }

@@ -24,4 +24,8 @@ enum err file_read(const char *path, size_t cap, uint8_t **out, size_t *len,
 enum err file_replace(const char *path, const void *bytes, size_t len, unsigned mode,
                       struct err_info *info) MUST_USE;
 
+/* Removes what processes that were killed in file_replace() have left beside PATH. Nobody may be replacing PATH
+ * now. */
+void file_replace_leftovers(const char *path);
+
 #endif

@@ -406,6 +406,7 @@ enum err config_bootstrap_write(const char *config_path, const char *account, co
         e = present(path, &all, info);
     }
     if (e == ERR_OK) {
+        file_replace_leftovers(path); /* with secrets in them */
         merge(all, object);
         char *bytes = rendered(all);
         e = file_replace(path, bytes, strlen(bytes), 0600, info);

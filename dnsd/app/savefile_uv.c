@@ -2,7 +2,6 @@
  * off the loop, and never more than a twentieth of the time. A file that cannot be written is told
  * and tried again; a file that cannot be read is told and ignored, for the store has it all.
  */
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,20 +118,6 @@ bool savefile_last(struct app *a)
     return true;
 }
 
-/* What a killed daemon had begun to write; the lock says that nobody is writing it now. */
-static void remove_leftovers(const char *path)
-{
-    char pattern[4096 + 8];
-    glob_t found;
-    snprintf(pattern, sizeof pattern, "%s.tmp.*", path);
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-            unlink(found.gl_pathv[i]);
-        }
-        globfree(&found);
-    }
-}
-
 enum err savefile_load(struct app *a, struct err_info *info)
 {
     char path[4096];
@@ -140,7 +125,7 @@ enum err savefile_load(struct app *a, struct err_info *info)
     size_t len;
     uint64_t revision;
     file_path(a, path, sizeof path);
-    remove_leftovers(path);
+    file_replace_leftovers(path); /* the lock says that nobody is writing it now */
     enum err e = file_read(path, FILE_MAX, &bytes, &len, info);
     if (e != ERR_OK) {
         return e;

@@ -103,13 +103,14 @@ enum err system_lock(const char *dir, int *fd, struct err_info *info)
 {
     char path[4096];
     if (access(dir, W_OK | X_OK) != 0) {
+        int why = errno;
         const struct passwd *pw = getpwuid(geteuid());
         const char *name = pw != NULL ? pw->pw_name : "this account";
         return err_set(
             info, ERR_DENIED,
             "the state folder %s is not writable for %s: %s; give it to the account with "
             "`chown %s %s`",
-            dir, name, strerror(errno), name, dir);
+            dir, name, strerror(why), name, dir);
     }
     snprintf(path, sizeof path, "%s/dnsd.lock", dir);
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);

@@ -255,6 +255,28 @@ static void leftovers_and_links_do_not_matter(void **state)
     assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+static void leftovers_go(void **state)
+{
+    static const char *const endings[] = {".tmp.1", ".tmp.99999"};
+    char name[300], other[300];
+    struct stat st;
+    (void)state;
+    assert_int_equal(file_replace(path, "mine", 4, 0600, NULL), ERR_OK);
+    snprintf(other, sizeof other, "%s.tmp", path);
+    assert_int_equal(file_replace(other, "another", 7, 0600, NULL), ERR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        assert_int_equal(file_replace(name, "secret", 6, 0600, NULL), ERR_OK);
+    }
+    file_replace_leftovers(path);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        assert_int_equal(stat(name, &st), -1);
+    }
+    expect_content("mine");
+    assert_int_equal(stat(other, &st), 0);
+}
+
 static void a_path_without_a_folder_is_here(void **state)
 {
     char was[4096];
@@ -288,6 +310,7 @@ int main(void)
         cmocka_unit_test_teardown(an_unwritable_folder_is_denied, empty_folder),
         cmocka_unit_test_teardown(a_full_disk_leaves_the_old_content, empty_folder),
         cmocka_unit_test_teardown(leftovers_and_links_do_not_matter, empty_folder),
+        cmocka_unit_test_teardown(leftovers_go, empty_folder),
         cmocka_unit_test_teardown(a_path_without_a_folder_is_here, empty_folder),
         cmocka_unit_test_teardown(a_path_too_long_is_a_limit, empty_folder),
     };
