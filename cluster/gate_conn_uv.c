@@ -257,7 +257,8 @@ static void advance_passing(struct gate_conn *c)
     gate_leg_flush(&c->local);
     gate_leg_pump(&c->client, &c->local);
     gate_leg_pump(&c->local, &c->client);
-    if (c->local.dead && !c->local.heard && !is_over(&c->client)) { /* it has not let us in */
+    bool broken = c->local.dead || tls_conn_state(c->local.tls) == TLS_FAILED;
+    if (broken && !c->local.heard && !is_over(&c->client)) { /* it has not let us in */
         const char *why = tls_conn_failure(c->local.tls);
         fail(c, why[0] != '\0' ? why : "it has reset the connection");
         return;

@@ -238,7 +238,8 @@ static int publish(struct letting *l)
     if (e != ERR_OK) {
         cli_warn(cli, "old tokens stay: %s", info.text);
     }
-    l->needs_restart = !daemon_joining(cli) && l->holder.config == HOLDER_CONFIG_WRITTEN;
+    l->heard = daemon_joining(cli);
+    l->needs_restart = !l->heard && l->holder.config == HOLDER_CONFIG_WRITTEN;
     print(l);
     if (fflush(stdout) != 0 || ferror(stdout)) { /* a passphrase that nobody has read */
         take_back(l);
@@ -246,6 +247,9 @@ static int publish(struct letting *l)
                         l->wish.id);
     }
     bundle_file_settle(&l->file);
+    if (l->heard && cli->config.cluster.join_port != 0 && !daemon_settles(cli)) {
+        cli_warn(cli, "the daemon does not let cores in yet: dnsctl status says why");
+    }
     return CLI_OK;
 }
 

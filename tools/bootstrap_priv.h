@@ -21,6 +21,7 @@ struct letting {
     char token_hash[TOKEN_HASH];                /* what the store gets */
     char passphrase[BUNDLE_PASSPHRASE_LEN + 1]; /* secret */
     int64_t now_ms, expires_ms;
+    bool heard;         /* the daemon was told */
     bool needs_restart; /* of dnsd here: nobody could tell it of its database's TLS */
 };
 

@@ -6,12 +6,15 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/jx.h"
 
-#define ANSWER_MAX (1024 * 1024)
-#define WAIT_S     5
+#define ANSWER_MAX      (1024 * 1024)
+#define WAIT_S          5
+#define SETTLE_MS       20000
+#define SETTLE_EVERY_MS 100
 
 static enum err connect_to(const char *path, unsigned wait_s, int *out, struct err_info *info)
 {
@@ -95,6 +98,35 @@ enum err daemon_ask_within(const struct cli *cli, const char *command, unsigned 
 enum err daemon_ask(const struct cli *cli, const char *command, json_t **out, struct err_info *info)
 {
     return daemon_ask_within(cli, command, WAIT_S, out, info);
+}
+
+/* rqlited is started again where it had no TLS before, and the join port opened. */
+static bool is_settled(const struct cli *cli)
+{
+    json_t *status = NULL;
+    const json_t *cluster, *rqlite;
+    const char *state = NULL;
+    bool joining = false;
+    bool settled = daemon_ask(cli, "status", &status, NULL) == ERR_OK &&
+                   jx_object(status, "cluster", &cluster, NULL) == ERR_OK &&
+                   jx_object(status, "rqlite", &rqlite, NULL) == ERR_OK &&
+                   jx_bool(cluster, "joining", &joining, NULL) == ERR_OK && joining &&
+                   jx_string(rqlite, "state", &state, NULL) == ERR_OK &&
+                   strcmp(state, "ready") == 0;
+    json_decref(status);
+    return settled;
+}
+
+bool daemon_settles(const struct cli *cli)
+{
+    const struct timespec pause = {.tv_nsec = SETTLE_EVERY_MS * 1000000L};
+    for (unsigned waited_ms = 0; waited_ms < SETTLE_MS; waited_ms += SETTLE_EVERY_MS) {
+        if (is_settled(cli)) {
+            return true;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
 }
 
 bool daemon_joining(const struct cli *cli)

@@ -16,5 +16,7 @@ enum err daemon_ask_within(const struct cli *cli, const char *command, unsigned 
 /* The rows of cores that join, or this core's part in the cluster, have changed: it looks now. False: nobody is
  * there to look, or it is an older one. */
 bool daemon_joining(const struct cli *cli);
+/* After that: until others can join here and the database is there again. False: not within 20 s. */
+bool daemon_settles(const struct cli *cli);
 
 #endif

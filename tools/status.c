@@ -155,6 +155,32 @@ static void print_certificate(const json_t *d)
     }
 }
 
+/* This node's certificate for the cluster, and whether others join here. */
+static void print_cluster(const json_t *d)
+{
+    const json_t *c = json_object_get(d, "cluster");
+    const json_t *node = json_object_get(c, "node");
+    if (json_is_object(node)) {
+        int64_t left_ms = number(node, "notAfter") - clk_wall_ms(&clk_system);
+        printf("  cluster    certificate ");
+        if (left_ms > 0) {
+            printf("%" PRId64 " days left", left_ms / 86400000);
+        } else {
+            printf("EXPIRED");
+        }
+        printf("%s%s%s\n", json_is_true(json_object_get(node, "managed")) ? "" : ", not managed",
+               json_is_true(json_object_get(c, "ca")) ? ", the CA is here" : "",
+               json_is_true(json_object_get(c, "joining")) ? ", others can join" : "");
+    }
+    if (json_is_string(json_object_get(c, "problem"))) {
+        struct str line = {.text = NULL};
+        str_appendf(&line, "  CLUSTER    %s", text(c, "problem"));
+        columns_clean(line.text);
+        printf("%s\n", line.text);
+        str_free(&line);
+    }
+}
+
 static void print_daemon(const json_t *d)
 {
     char up[48], age[48];
@@ -181,6 +207,7 @@ static void print_daemon(const json_t *d)
         printf("  STORE      %s\n", text(d, "storeError"));
     }
     print_engine(d);
+    print_cluster(d);
     print_certificate(d);
     print_members("queries", json_object_get(d, "queries"));
     print_members("answers", json_object_get(d, "rcodes"));
@@ -298,6 +325,23 @@ static void add_certificate(struct page *p)
     }
 }
 
+/* What would shut this core out of the cluster. */
+static void add_cluster(struct page *p)
+{
+    const json_t *c = json_object_get(p->daemon, "cluster");
+    const json_t *node = json_object_get(c, "node");
+    if (!p->judged || p->verdict.kind != VERDICT_FINE || !json_is_object(c)) {
+        return;
+    }
+    if (json_is_string(json_object_get(c, "problem"))) {
+        attention(p, "this node's part in the cluster", text(c, "problem"));
+    } else if (json_is_true(json_object_get(node, "runsOut"))) {
+        const char *why = json_string_value(json_object_get(node, "renewProblem"));
+        attention(p, "this node's certificate for the cluster runs out",
+                  why != NULL ? why : "it is not dnsd's to renew");
+    }
+}
+
 static void print_json(const struct cli *cli, const struct page *p)
 {
     json_t *o = p->daemon != NULL ? json_incref(p->daemon)
@@ -367,6 +411,7 @@ int status_show(struct cli *cli)
         add_store(&p);
         add_certificate(&p);
         add_managed(&p);
+        add_cluster(&p);
     }
     if (cli_json(cli)) {
         print_json(cli, &p);

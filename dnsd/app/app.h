@@ -104,6 +104,7 @@ struct app {
     char store_error[512]; /* "": none */
     uv_timer_t store_timer;
     bool opening;
+    bool confirm_due;   /* this core's row may have to be another: when rqlited is back */
     bool moved_in;      /* what the embedded store had has been looked at (move.c) */
     bool store_leaving; /* it is about to be closed: nothing new may be started */
     bool feed_busy, feed_again;

@@ -58,6 +58,7 @@ void cluster_look(struct app *a)
         return;
     }
     cluster_read_identity(c, CLUSTER_READ_NOW);
+    c->revoked_ms = clk_mono_ms(&clk_system) - CLUSTER_REVOKED_MS;
     if (a->rqlited != NULL && !a->rqlited_stopping) {
         engine_config(a, &config);
         if (rqlited_reconfigure(a->rqlited, &config, &info) != ERR_OK) {
@@ -153,10 +154,12 @@ json_t *cluster_status(const struct app *a)
                   "problem", c->problem[0] != '\0' ? c->problem : NULL, "gate", gate_json(c));
     if (c->has_identity) {
         json_object_set_new(o, "node",
-                            json_pack("{s:s, s:s, s:I, s:b}", "id", c->identity.info.id, "serial",
-                                      c->identity.info.serial, "notAfter",
+                            json_pack("{s:s, s:s, s:I, s:b, s:b, s:s?}", "id", c->identity.info.id,
+                                      "serial", c->identity.info.serial, "notAfter",
                                       (json_int_t)c->identity.info.not_after_ms, "managed",
-                                      (int)c->identity.managed));
+                                      (int)c->identity.managed, "runsOut", (int)cluster_runs_out(c),
+                                      "renewProblem",
+                                      c->renew_problem[0] != '\0' ? c->renew_problem : NULL));
     }
     return o;
 }

@@ -74,6 +74,7 @@ struct cluster {
     char *csr;             /* owned */
     int64_t renew_next_ms; /* monotonic: not before */
     unsigned renew_failures;
+    char renew_problem[512]; /* of the last try; "": it went well */
     struct {
         cluster_renewed_cb *cb;
         void *ctx;
@@ -100,6 +101,8 @@ void cluster_use_identity(struct cluster *c);
 bool cluster_close_ports(struct cluster *c);
 void cluster_see_revoked(struct cluster *c, int64_t now_ms);
 /* cluster_renew.c */
+/* A tenth of its life is left, or less: it should have been renewed long ago. */
+bool cluster_runs_out(const struct cluster *c);
 void cluster_see_renewal(struct cluster *c, int64_t now_ms);
 void cluster_identity_was_read(struct cluster *c, enum err e, const struct err_info *info);
 void cluster_renewal_stop(struct cluster *c);

@@ -26,6 +26,13 @@ static int64_t retry_ms(const struct cluster *c)
     return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
 }
 
+bool cluster_runs_out(const struct cluster *c)
+{
+    const struct cert_node_info *info = &c->identity.info;
+    return c->has_identity &&
+           clk_wall_ms(&clk_system) >= info->not_after_ms - lifetime_ms(info) / 10;
+}
+
 /* A third of its life is left, or the core is called otherwise by now. */
 static bool is_due(const struct cluster *c)
 {
@@ -59,6 +66,7 @@ static void finish(struct cluster *c, enum err e, const struct err_info *info)
     c->renew_failures = e == ERR_OK ? 0 : c->renew_failures + 1;
     c->renew_next_ms = clk_mono_ms(&clk_system) + retry_ms(c);
     wipe(c);
+    snprintf(c->renew_problem, sizeof c->renew_problem, "%s", e == ERR_OK ? "" : info->text);
     if (e == ERR_OK) {
         LOG_INFO("cluster", "this node's certificate was renewed",
                  LOG_S("serial", c->identity.info.serial));

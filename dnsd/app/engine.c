@@ -113,8 +113,14 @@ static enum rqlited_state state_of(const struct app *a)
 static void on_rqlited(void *ctx)
 {
     struct app *a = ctx;
-    if (a->store == NULL && state_of(a) == RQLITED_READY) {
+    if (state_of(a) != RQLITED_READY) {
+        return;
+    }
+    if (a->store == NULL) {
         feed_start(a); /* instead of at the next try */
+    } else if (a->confirm_due && !a->feed_busy && !a->reloading && !a->stopping) {
+        a->confirm_due = false;
+        feed_confirm(a);
     }
 }
 

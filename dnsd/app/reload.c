@@ -216,8 +216,10 @@ static void reload_done(struct loop_work *work)
         app_continue_stop(a);
     } else if (a->reload_wanted) {
         reload_start(a);
-    } else if (taken && a->store != NULL) {
+    } else if (taken && a->store != NULL && engine_runs(a)) {
         feed_confirm(a); /* this core's addresses may be others now */
+    } else if (taken && a->store != NULL) {
+        a->confirm_due = true;
     } else if (a->feed_again) {
         feed_wake(a);
     }
