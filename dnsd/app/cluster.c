@@ -117,11 +117,6 @@ bool cluster_stop(struct app *a)
 
 /* ---- what is told --------------------------------------------------------------------------- */
 
-bool cluster_has_ca(const struct app *a)
-{
-    return a->cluster != NULL && a->cluster->has_ca;
-}
-
 json_t *cluster_beat(const struct app *a)
 {
     const struct cluster *c = a->cluster;

@@ -36,7 +36,8 @@ void cluster_hush(struct app *a);
 /* How rqlited is to listen. */
 void cluster_raft(const struct app *a, struct rqlited_config *out);
 
-/* Another certificate for this node, now. CB later, once; SERIAL of the new one on ERR_OK. */
+/* Another certificate for this node, now. CB later, once, or inside this call if there is nothing to begin; SERIAL
+ * of the new one on ERR_OK. */
 typedef void cluster_renewed_cb(void *ctx, enum err e, const struct err_info *info,
                                 const char *serial);
 void cluster_renew(struct app *a, cluster_renewed_cb *cb, void *ctx);
@@ -44,7 +45,6 @@ void cluster_renew(struct app *a, cluster_renewed_cb *cb, void *ctx);
 /* For the API. */
 void cluster_sign(struct app *a, const char *core, const char *csr, size_t csr_len,
                   api_signed_cb *cb, void *cb_ctx);
-bool cluster_has_ca(const struct app *a);
 bool cluster_is_revoked(const struct app *a, const char *serial);
 
 /* What this core tells the others, for its heartbeat; NULL: nothing. */

@@ -94,6 +94,7 @@ static void see_gate(struct cluster *c)
         listen_close(&c->raft_sockets);
     }
     if (e == ERR_OK) {
+        c->problem[0] = '\0'; /* that it was not open yet */
         LOG_INFO("cluster", "the Raft port is guarded",
                  LOG_N("port", config->storages.rqlite.raft_port));
     } else if (strcmp(c->problem, info.text) != 0) {

@@ -4,7 +4,6 @@
 
 #include "app.h"
 #include "cluster.h"
-#include "cluster/renewal_uv.h"
 #include "cluster/gate_uv.h"
 #include "cluster/node_sys.h"
 #include "cluster/renewal_uv.h"
